@@ -1,0 +1,1 @@
+//! Runs graphs for many sequences: backends, paged KV cache, scheduler, samplers.

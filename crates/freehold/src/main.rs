@@ -1,0 +1,3 @@
+//! Own your AI instead of renting it.
+
+fn main() {}

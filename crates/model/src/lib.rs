@@ -1,0 +1,1 @@
+//! What models compute: operations, graph builder, families, plan.

@@ -1,0 +1,1 @@
+//! Number formats: block layout, encode, decode, stated error of each.

@@ -1,0 +1,1 @@
+//! Files that hold weights: GGUF, safetensors, shards; read, map, convert, write.
