@@ -1,1 +1,38 @@
 //! The fast loops: one operation a file, one folder an instruction set, one choice at start-up.
+//!
+//! Everything is a method of [`Kernels`], a handle made of an instruction set ([`Isa`]), a pool of
+//! threads ([`Pool`]) and that set's table of loops. Callers see safe functions on slices; all
+//! `unsafe` stays inside.
+//!
+//! **The determinism law.** Every output element is a function of its own row and the weights, summed
+//! in one fixed order on one instruction set: alone or in a batch, whole or in chunks, on one thread
+//! or many, bit for bit. Work splits over outputs, rows and heads, never over the summed axis;
+//! attention walks fixed blocks of the cache in order.
+//!
+//! `scalar` is the meaning of every operation; the other sets are tested against it.
+#![allow(
+    unsafe_code,
+    reason = "vector loops and disjoint writes from several threads need it; nothing unsafe leaves"
+)]
+
+mod buffer;
+mod error;
+mod isa;
+mod kernels;
+mod pool;
+mod scalar;
+mod table;
+
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+pub use buffer::AlignedBytes;
+pub use error::Error;
+pub use isa::Isa;
+pub use kernels::Kernels;
+pub use pool::Pool;
+
+/// What the operations of this crate return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,3 @@
+//! Loops for 64-bit Arm.
+
+pub(crate) mod neon;

@@ -1,0 +1,7 @@
+//! Loops for AVX2 with FMA and F16C.
+
+use crate::Isa;
+use crate::table::Table;
+
+/// The AVX2 loops.
+pub(crate) static TABLE: Table = Table { isa: Isa::Avx2 };

@@ -1,0 +1,7 @@
+//! Loops for AVX-512 (F, BW, VL, DQ, VNNI).
+
+use crate::Isa;
+use crate::table::Table;
+
+/// The AVX-512 loops.
+pub(crate) static TABLE: Table = Table { isa: Isa::Avx512 };
