@@ -1,1 +1,19 @@
 //! Number formats: block layout, encode, decode, stated error of each.
+//!
+//! A [`Format`] says how a run of numbers lies in bytes: so many elements a block, so many bytes a
+//! block, and the functions between bytes and `f32`. Everything else in the program asks the format
+//! instead of switching on a type code, so a new format is one file under `format/` and one line in
+//! [`FORMATS`].
+//!
+//! Decoding is bit-equal to the `gguf` Python package, which fixes the meaning of ggml's formats;
+//! the plain loops here are also what every fast kernel is held against.
+
+mod block;
+mod error;
+mod float;
+mod format;
+mod grid;
+
+pub use error::Error;
+pub use format::mxfp4::from_pairs as mxfp4_from_pairs;
+pub use format::*;

@@ -1,0 +1,35 @@
+//! The 8-bit floats of the OCP FP8 text (2023), as safetensors files carry them: E4M3 without
+//! infinities (up to 448), E5M2 (up to 57344), and E8M0, a bare power of two, used as a scale.
+//!
+//! A checkpoint's block scales (`weight_scale_inv`) lie in a tensor of their own and are the loader's
+//! business; decoding here gives the codes' own values.
+
+use super::Format;
+use crate::float;
+
+/// Three bits of mantissa, no infinities.
+pub static F8_E4M3: Format = Format::new("F8_E4M3", None, 1, 1, decode_e4m3);
+
+/// Two bits of mantissa, the upper half of an F16.
+pub static F8_E5M2: Format = Format::new("F8_E5M2", None, 1, 1, decode_e5m2);
+
+/// A power of two, 2^(code - 127).
+pub static F8_E8M0: Format = Format::new("F8_E8M0", None, 1, 1, decode_e8m0);
+
+fn decode_e4m3(bytes: &[u8], out: &mut [f32]) {
+    for (out, &code) in out.iter_mut().zip(bytes) {
+        *out = float::e4m3_to_f32(code);
+    }
+}
+
+fn decode_e5m2(bytes: &[u8], out: &mut [f32]) {
+    for (out, &code) in out.iter_mut().zip(bytes) {
+        *out = float::e5m2_to_f32(code);
+    }
+}
+
+fn decode_e8m0(bytes: &[u8], out: &mut [f32]) {
+    for (out, &code) in out.iter_mut().zip(bytes) {
+        *out = float::e8m0_to_f32(code);
+    }
+}

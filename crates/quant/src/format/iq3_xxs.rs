@@ -1,0 +1,27 @@
+//! IQ3_XXS: four magnitudes by one 8-bit code, signs by seven bits for eight, `x = d (s + 1/2)/2 · ±point`.
+//!
+//! Bytes: `d` F16; 64 of codes; 8 `u32`, one for 32 values: four sign codes of seven bits and, on top,
+//! `s` of four. Source: ggml, `block_iq3_xxs`.
+
+use super::Format;
+use crate::{block, grid};
+
+/// 3.06 bits: points of four, one scale for 32.
+pub static IQ3_XXS: Format = Format::new("IQ3_XXS", Some(18), 256, 98, decode);
+
+fn decode(bytes: &[u8], out: &mut [f32]) {
+    block::decode(bytes, out, |block: &[u8; 98], out: &mut [f32; 256]| {
+        let d = block::f16_at(block, 0);
+        for (group, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            let word = block::u32_at(block, 66 + group / 4 * 4);
+            let scale = d * (0.5 + (word >> 28) as f32) * 0.5;
+            let signs = grid::even_signs(word >> (group % 4 * 7));
+            let low = &grid::IQ3_XXS[usize::from(block[2 + group * 2])];
+            let high = &grid::IQ3_XXS[usize::from(block[3 + group * 2])];
+            for i in 0..4 {
+                out[i] = grid::signed(scale * f32::from(low[i]), signs, i);
+                out[4 + i] = grid::signed(scale * f32::from(high[i]), signs, 4 + i);
+            }
+        }
+    });
+}

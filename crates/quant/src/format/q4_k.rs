@@ -1,0 +1,45 @@
+//! Q4_K: four-bit codes in 8 sub-blocks of 32, `x = d s q - dmin m`, `s` and `m` of six bits.
+//!
+//! Bytes: `d` F16; `dmin` F16; 12 of `s` and `m`, see [`scale_and_min`]; 128 of codes: 32 bytes hold
+//! two sub-blocks, the first in the low halves. Source: ggml, `block_q4_K`.
+
+use super::Format;
+use crate::block;
+
+/// Four bits, scale and minimum for 32.
+pub static Q4_K: Format = Format::new("Q4_K", Some(12), 256, 144, decode);
+
+fn decode(bytes: &[u8], out: &mut [f32]) {
+    block::decode(bytes, out, |block: &[u8; 144], out: &mut [f32; 256]| {
+        let (d, min) = (block::f16_at(block, 0), block::f16_at(block, 2));
+        let (scales, mins) = scale_and_min(block);
+        for pair in 0..4 {
+            let (first, second) = (2 * pair, 2 * pair + 1);
+            let (scale, low) = (d * f32::from(scales[first]), min * f32::from(mins[first]));
+            let (scale2, low2) = (d * f32::from(scales[second]), min * f32::from(mins[second]));
+            for i in 0..32 {
+                let code = block[16 + pair * 32 + i];
+                out[pair * 64 + i] = scale * f32::from(code & 15) - low;
+                out[pair * 64 + 32 + i] = scale2 * f32::from(code >> 4) - low2;
+            }
+        }
+    });
+}
+
+/// The eight scales and eight minima of a Q4_K or Q5_K block, from its bytes 4 to 16.
+///
+/// Scale `i < 4` is the low six bits of byte `i`, minimum `i < 4` those of byte `4 + i`; of the later
+/// ones the low four bits share byte `4 + i` (scale low, minimum high) and the upper two are the top
+/// bits of the bytes of scale and minimum `i - 4`.
+#[inline(always)]
+pub(crate) fn scale_and_min(block: &[u8]) -> ([u8; 8], [u8; 8]) {
+    let (mut scales, mut mins) = ([0; 8], [0; 8]);
+    for i in 0..4 {
+        let (scale, min, both) = (block[4 + i], block[8 + i], block[12 + i]);
+        scales[i] = scale & 63;
+        mins[i] = min & 63;
+        scales[4 + i] = both & 15 | scale >> 2 & 0x30;
+        mins[4 + i] = both >> 4 | min >> 2 & 0x30;
+    }
+    (scales, mins)
+}
