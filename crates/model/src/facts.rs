@@ -1,0 +1,221 @@
+//! What a checkpoint says about its model, in either of two vocabularies.
+//!
+//! A family asks for a setting by both of its names: the one `config.json` uses and the GGUF key
+//! without its architecture prefix. So each setting is read once, by one line, from either kind of
+//! file. Values are typed and bounded here; nothing else looks at raw configuration.
+
+use std::fmt::Display;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    Error,
+    rope::{Rope, RopeStyle},
+};
+
+mod rope;
+
+/// Which vocabulary a checkpoint speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// `config.json` and Hugging Face tensor names.
+    HuggingFace,
+    /// GGUF metadata and canonical tensor names.
+    Gguf,
+}
+
+/// The tensors a checkpoint has, as far as a configuration depends on them.
+pub trait Tensors {
+    /// The shape of a tensor, slowest axis first.
+    fn shape(&self, name: &str) -> Option<Vec<usize>>;
+    /// A short tensor's numbers: RoPE factors that GGUF keeps as tensors. `None` for large ones.
+    fn table(&self, name: &str) -> Option<Vec<f32>>;
+}
+
+/// A setting's two names: in `config.json`, and in GGUF without the architecture. Empty where a
+/// vocabulary lacks it.
+pub type Key = (&'static str, &'static str);
+
+/// What a checkpoint says about its model.
+#[derive(Clone, Copy)]
+pub struct Facts<'a> {
+    /// Which vocabulary.
+    pub dialect: Dialect,
+    /// The model's kind as the file names it: GGUF's `general.architecture` or `model_type`.
+    pub architecture: &'a str,
+    /// `config.json`, or all GGUF scalars and short lists.
+    pub values: &'a Map<String, Value>,
+    /// The tensors.
+    pub tensors: &'a dyn Tensors,
+    /// The family that asks, for errors.
+    pub family: &'static str,
+}
+
+/// No size in a configuration may be larger: beyond any model there is, and products of three fit.
+pub const LARGEST: usize = 1 << 24;
+
+impl<'a> Facts<'a> {
+    /// The value of a setting; JSON's null counts as absent.
+    pub fn value(&self, key: Key) -> Option<&'a Value> {
+        let name = self.name(key)?;
+        self.values.get(&name).filter(|value| !value.is_null())
+    }
+
+    /// A positive whole number.
+    pub fn size(&self, key: Key) -> Result<usize, Error> {
+        self.size_opt(key)?.ok_or_else(|| self.missing(key))
+    }
+
+    /// A positive whole number, or `default` where absent.
+    pub fn size_or(&self, key: Key, default: usize) -> Result<usize, Error> {
+        Ok(self.size_opt(key)?.unwrap_or(default))
+    }
+
+    /// A positive whole number, if it is given. GGUF lists of equal numbers, one a layer, count as that number.
+    pub fn size_opt(&self, key: Key) -> Result<Option<usize>, Error> {
+        match self.count_opt(key)? {
+            Some(0) => Err(self.bad(key, 0, "a positive whole number")),
+            count => Ok(count),
+        }
+    }
+
+    /// A whole number, zero allowed, or `default` where absent.
+    pub fn count_or(&self, key: Key, default: usize) -> Result<usize, Error> {
+        Ok(self.count_opt(key)?.unwrap_or(default))
+    }
+
+    fn count_opt(&self, key: Key) -> Result<Option<usize>, Error> {
+        let Some(value) = self.value(key) else { return Ok(None) };
+        let one = match value.as_array() {
+            Some(list) if !list.is_empty() && list.iter().all(|other| *other == list[0]) => {
+                &list[0]
+            }
+            _ => value,
+        };
+        let size = one.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| *n <= LARGEST);
+        size.map(Some)
+            .ok_or_else(|| self.bad(key, value, format!("a whole number up to {LARGEST}")))
+    }
+
+    /// A finite number.
+    pub fn float(&self, key: Key) -> Result<f64, Error> {
+        self.float_opt(key)?.ok_or_else(|| self.missing(key))
+    }
+
+    /// A finite number, or `default` where absent.
+    pub fn float_or(&self, key: Key, default: f64) -> Result<f64, Error> {
+        Ok(self.float_opt(key)?.unwrap_or(default))
+    }
+
+    /// A finite number, if it is given.
+    pub fn float_opt(&self, key: Key) -> Result<Option<f64>, Error> {
+        let Some(value) = self.value(key) else { return Ok(None) };
+        let number = value.as_f64().filter(|number| number.is_finite());
+        number.map(Some).ok_or_else(|| self.bad(key, value, "a finite number"))
+    }
+
+    /// A positive `f32`: norms' epsilons and the like.
+    pub fn epsilon(&self, key: Key) -> Result<f32, Error> {
+        let eps = self.float(key)?;
+        if eps > 0.0 && eps < 1.0 {
+            Ok(eps as f32)
+        } else {
+            Err(self.bad(key, eps, "between 0 and 1"))
+        }
+    }
+
+    /// Yes or no, or `default` where absent.
+    pub fn flag_or(&self, key: Key, default: bool) -> Result<bool, Error> {
+        match self.value(key) {
+            None => Ok(default),
+            Some(value) => value.as_bool().ok_or_else(|| self.bad(key, value, "true or false")),
+        }
+    }
+
+    /// A word, if it is given.
+    pub fn text_opt(&self, key: Key) -> Result<Option<&'a str>, Error> {
+        let Some(value) = self.value(key) else { return Ok(None) };
+        value.as_str().map(Some).ok_or_else(|| self.bad(key, value, "a string"))
+    }
+
+    /// A list, if it is given.
+    pub fn list_opt(&self, key: Key) -> Result<Option<&'a [Value]>, Error> {
+        let Some(value) = self.value(key) else { return Ok(None) };
+        value.as_array().map(|list| Some(&list[..])).ok_or_else(|| self.bad(key, value, "a list"))
+    }
+
+    /// A list with one entry for each of `layers`, if it is given.
+    pub fn per_layer(&self, key: Key, layers: usize) -> Result<Option<&'a [Value]>, Error> {
+        match self.list_opt(key)? {
+            Some(list) if list.len() != layers => Err(self.bad(
+                key,
+                format!("{} entries", list.len()),
+                format!("{layers}, one a layer"),
+            )),
+            list => Ok(list),
+        }
+    }
+
+    /// Rows of the embedding table: the size of the vocabulary, as the tensors have it.
+    pub fn vocab(&self, embedding: Key) -> Result<usize, Error> {
+        let name = if self.dialect == Dialect::Gguf { embedding.1 } else { embedding.0 };
+        let rows = self.tensors.shape(name).and_then(|shape| shape.first().copied());
+        match (self.size_opt(("vocab_size", ""))?, rows) {
+            (Some(said), Some(rows)) if said != rows => {
+                Err(self.bad(("vocab_size", ""), said, format!("{rows}, the rows of {name}")))
+            }
+            (_, Some(rows)) if rows > 0 && rows <= LARGEST => Ok(rows),
+            (Some(said), None) => Ok(said),
+            _ => Err(self.missing(("vocab_size", "token_embd.weight"))),
+        }
+    }
+
+    /// Whether the output head shares the embedding's weights: by `tie_word_embeddings`, or in GGUF by
+    /// the absence of an output tensor.
+    pub fn tied(&self, default: bool) -> Result<bool, Error> {
+        match self.dialect {
+            Dialect::HuggingFace => self.flag_or(("tie_word_embeddings", ""), default),
+            Dialect::Gguf => Ok(self.tensors.shape("output.weight").is_none()),
+        }
+    }
+
+    /// Whether the checkpoint has a tensor of the canonical `gguf` name (GGUF files only).
+    pub fn gguf_has(&self, gguf: &str) -> bool {
+        self.dialect == Dialect::Gguf && self.tensors.shape(gguf).is_some()
+    }
+
+    /// The rotation of `dims` entries that these facts describe, with any scaling.
+    /// `gguf_style` is how this family's GGUF files pair entries; Hugging Face pairs halves.
+    pub fn rope(&self, dims: usize, gguf_style: RopeStyle) -> Result<Rope, Error> {
+        rope::read(self, dims, gguf_style, None)
+    }
+
+    /// As [`Facts::rope`], for models that turn layers of different kinds (`full_attention`,
+    /// `sliding_attention`) differently and say so in `rope_parameters`.
+    pub fn rope_for(&self, dims: usize, gguf_style: RopeStyle, kind: &str) -> Result<Rope, Error> {
+        rope::read(self, dims, gguf_style, Some(kind))
+    }
+
+    /// The error for a setting with a value the family can't use.
+    pub fn bad(&self, key: Key, found: impl Display, expected: impl Display) -> Error {
+        let key = self.name(key).unwrap_or_else(|| key.0.to_owned());
+        let found: String = found.to_string().chars().take(100).collect();
+        Error::BadValue { family: self.family, key, found, expected: expected.to_string() }
+    }
+
+    /// The error for a setting that is absent.
+    pub fn missing(&self, key: Key) -> Error {
+        let key = self.name(key).unwrap_or_else(|| format!("{} (not in GGUF)", key.0));
+        Error::Missing { family: self.family, key }
+    }
+
+    fn name(&self, key: Key) -> Option<String> {
+        match self.dialect {
+            Dialect::HuggingFace => (!key.0.is_empty()).then(|| key.0.to_owned()),
+            Dialect::Gguf if key.1.contains("general.") => Some(key.1.to_owned()),
+            Dialect::Gguf => {
+                (!key.1.is_empty()).then(|| format!("{}.{}", self.architecture, key.1))
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Reads a rotation from either vocabulary: `rope_theta` + `rope_scaling` (older `config.json`),
+//! `rope_parameters` (transformers 5), or GGUF's `rope.*` keys and factor tensors.
+
+use serde_json::{Map, Value};
+
+use super::{Dialect, Facts, Key};
+use crate::{
+    Error,
+    rope::{RampEnds, Rope, RopeStyle, Scaling, long_rope_attention, yarn_attention},
+};
+
+const CONTEXT: Key = ("max_position_embeddings", "context_length");
+const ORIGINAL: Key = ("original_max_position_embeddings", "rope.scaling.original_context_length");
+
+pub(super) fn read(
+    facts: &Facts<'_>,
+    dims: usize,
+    gguf_style: RopeStyle,
+    kind: Option<&str>,
+) -> Result<Rope, Error> {
+    if dims < 2 || dims % 2 != 0 {
+        return Err(facts.bad(
+            ("head_dim", "rope.dimension_count"),
+            dims,
+            "an even number of turning entries",
+        ));
+    }
+    match facts.dialect {
+        Dialect::HuggingFace => hugging_face(facts, dims, kind),
+        Dialect::Gguf => gguf(facts, dims, gguf_style),
+    }
+}
+
+fn hugging_face(facts: &Facts<'_>, dims: usize, kind: Option<&str>) -> Result<Rope, Error> {
+    let empty = Map::new();
+    let given = match facts.value(("rope_parameters", "")).or(facts.value(("rope_scaling", ""))) {
+        None => &empty,
+        Some(Value::Object(map)) => map,
+        Some(other) => return Err(facts.bad(("rope_scaling", ""), other, "an object")),
+    };
+    // Transformers 5 nests one set of parameters for each kind of layer.
+    let given = match kind.and_then(|kind| given.get(kind)) {
+        Some(Value::Object(map)) => map,
+        _ => given,
+    };
+    let inner = Facts { values: given, ..*facts };
+    let theta = match inner.float_opt(("rope_theta", ""))? {
+        Some(theta) => theta,
+        None => match facts.float_opt(("rope_theta", ""))? {
+            Some(theta) => theta,
+            None => facts.float_or(("rotary_emb_base", ""), 10_000.0)?,
+        },
+    };
+    let theta = positive(facts, ("rope_theta", ""), theta)?;
+    let context = facts.size_or(CONTEXT, 2048)?;
+    let original = match inner.size_opt((ORIGINAL.0, ""))? {
+        Some(original) => original,
+        None => facts.size_or((ORIGINAL.0, ""), context)?,
+    };
+    let factor = || positive(&inner, ("factor", ""), inner.float(("factor", ""))?);
+    let name = match inner.text_opt(("rope_type", ""))? {
+        Some(name) => name,
+        None => inner.text_opt(("type", ""))?.unwrap_or("default"),
+    };
+    let scaling = match name {
+        "default" | "none" | "mrope" => Scaling::None,
+        "linear" => Scaling::Linear { factor: factor()? },
+        "dynamic" => Scaling::Dynamic { factor: factor()?, original: context },
+        "llama3" => Scaling::Llama3 {
+            factor: factor()?,
+            low: positive(&inner, ("low_freq_factor", ""), inner.float(("low_freq_factor", ""))?)?,
+            high: positive(
+                &inner,
+                ("high_freq_factor", ""),
+                inner.float(("high_freq_factor", ""))?,
+            )?,
+            original,
+        },
+        "yarn" => {
+            let factor = match inner.float_opt(("factor", ""))? {
+                Some(_) => factor()?,
+                None => context as f64 / original as f64,
+            };
+            let weights =
+                (inner.float_opt(("mscale", ""))?, inner.float_opt(("mscale_all_dim", ""))?);
+            let attention = match (inner.float_opt(("attention_factor", ""))?, weights) {
+                (Some(attention), _) => attention,
+                (None, (Some(one), Some(all))) if one != 0.0 && all != 0.0 => {
+                    yarn_attention(factor, one) / yarn_attention(factor, all)
+                }
+                _ => yarn_attention(factor, 1.0),
+            };
+            let exact = !inner.flag_or(("truncate", ""), true)?;
+            Scaling::Yarn {
+                factor,
+                original,
+                beta_fast: inner.float_or(("beta_fast", ""), 32.0)?,
+                beta_slow: inner.float_or(("beta_slow", ""), 1.0)?,
+                ends: if exact { RampEnds::Exact } else { RampEnds::Rounded },
+                attention,
+            }
+        }
+        "longrope" | "su" => {
+            let list = |key: &'static str| divisors(&inner, key, dims);
+            let factor = context as f64 / original as f64;
+            let attention = match inner.float_opt(("attention_factor", ""))? {
+                Some(attention) => attention,
+                None => long_rope_attention(factor, original),
+            };
+            Scaling::LongRope {
+                short: list("short_factor")?,
+                long: list("long_factor")?,
+                original,
+                attention,
+            }
+        }
+        other => {
+            let known = "default, linear, dynamic, llama3, yarn, longrope";
+            return Err(facts.bad(("rope_type", ""), other, known));
+        }
+    };
+    Ok(Rope { style: RopeStyle::Halves, dims, theta, scaling })
+}
+
+fn gguf(facts: &Facts<'_>, dims: usize, style: RopeStyle) -> Result<Rope, Error> {
+    let key = |name: &'static str| ("", name);
+    let theta = facts.float_or(key("rope.freq_base"), 10_000.0)?;
+    let theta = positive(facts, key("rope.freq_base"), theta)?;
+    let context = facts.size_or(CONTEXT, 2048)?;
+    let original = facts.size_or(ORIGINAL, context)?;
+    let factor = facts.float_or(key("rope.scaling.factor"), 1.0)?;
+    let factor = positive(facts, key("rope.scaling.factor"), factor)?;
+    let table = |name: &str| -> Result<Option<Vec<f32>>, Error> {
+        let Some(table) = facts.tensors.table(name) else { return Ok(None) };
+        sound(facts, name, table, dims).map(Some)
+    };
+    let scaling = match facts.text_opt(key("rope.scaling.type"))?.unwrap_or("none") {
+        "none" | "longrope" => match (
+            table("rope_freqs.weight")?,
+            table("rope_factors_short.weight")?,
+            table("rope_factors_long.weight")?,
+        ) {
+            (_, Some(short), Some(long)) => {
+                let stretch = context as f64 / original as f64;
+                let attention = match facts.float_opt(key("rope.scaling.attn_factor"))? {
+                    Some(attention) => attention,
+                    None => long_rope_attention(stretch, original),
+                };
+                Scaling::LongRope { short, long, original, attention }
+            }
+            (Some(divisors), ..) => Scaling::Divisors { divisors },
+            _ => Scaling::None,
+        },
+        "linear" => Scaling::Linear { factor },
+        "yarn" => Scaling::Yarn {
+            factor,
+            original,
+            beta_fast: facts.float_or(key("rope.scaling.yarn_beta_fast"), 32.0)?,
+            beta_slow: facts.float_or(key("rope.scaling.yarn_beta_slow"), 1.0)?,
+            ends: RampEnds::Rounded,
+            attention: facts.float_or(key("rope.scaling.attn_factor"), 1.0)?
+                * yarn_attention(factor, 1.0),
+        },
+        other => {
+            let known = "none, linear, yarn, longrope";
+            return Err(facts.bad(key("rope.scaling.type"), other, known));
+        }
+    };
+    Ok(Rope { style, dims, theta, scaling })
+}
+
+fn positive(facts: &Facts<'_>, key: Key, number: f64) -> Result<f64, Error> {
+    if number > 0.0 { Ok(number) } else { Err(facts.bad(key, number, "a positive number")) }
+}
+
+fn divisors(facts: &Facts<'_>, key: &'static str, dims: usize) -> Result<Vec<f32>, Error> {
+    let list = facts.list_opt((key, ""))?.ok_or_else(|| facts.missing((key, "")))?;
+    let numbers = list.iter().map(|number| number.as_f64().unwrap_or(f64::NAN) as f32).collect();
+    sound(facts, key, numbers, dims)
+}
+
+/// One positive, finite divisor for each pair.
+fn sound(facts: &Facts<'_>, name: &str, list: Vec<f32>, dims: usize) -> Result<Vec<f32>, Error> {
+    let bad = |found: String, expected: String| Error::BadValue {
+        family: facts.family,
+        key: name.to_owned(),
+        found,
+        expected,
+    };
+    if list.len() != dims / 2 {
+        return Err(bad(format!("{} entries", list.len()), format!("{}, one a pair", dims / 2)));
+    }
+    match list.iter().find(|divisor| !(divisor.is_finite() && **divisor > 0.0)) {
+        Some(divisor) => Err(bad(divisor.to_string(), "positive, finite divisors".into())),
+        None => Ok(list),
+    }
+}

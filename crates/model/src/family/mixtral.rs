@@ -1,0 +1,70 @@
+//! Mixtral: Llama's attention, then the best two of eight SwiGLUs.
+//!
+//! Jiang et al. 2024 (arXiv 2401.04088). Reference: transformers `modeling_mixtral.py`. Its GGUF
+//! files say `llama` and give an `expert_count`.
+
+use super::{Family, HeadDims, Model, Parts, Trunk, as_is};
+use crate::{
+    Error, Facts,
+    names::{DECODER, Names},
+    net::AttendWith,
+    op::{Activation, Mask, Renormalise, Routing, Score},
+    rope::RopeStyle,
+};
+
+/// See the module.
+pub const FAMILY: Family =
+    Family { name: "mixtral", model_types: &["mixtral"], gguf: &["mixtral"], build };
+
+const NAMES: Names = Names {
+    layers: "model.layers.",
+    tables: &[
+        &[
+            ("ffn_gate_inp", "block_sparse_moe.gate"),
+            ("ffn_gate_exps", "block_sparse_moe.experts.{expert}.w1"),
+            ("ffn_down_exps", "block_sparse_moe.experts.{expert}.w2"),
+            ("ffn_up_exps", "block_sparse_moe.experts.{expert}.w3"),
+        ],
+        DECODER,
+    ],
+};
+
+pub(super) fn build(facts: &Facts<'_>) -> Result<Model, Error> {
+    let t = Trunk::read(facts, false, "model.embed_tokens.weight")?;
+    let d = HeadDims::read(facts, t.hidden)?;
+    let ffn = facts.size(("intermediate_size", "feed_forward_length"))?;
+    let eps = facts.epsilon(("rms_norm_eps", "attention.layer_norm_rms_epsilon"))?;
+    let experts = facts.size(("num_local_experts", "expert_count"))?;
+    let k = facts.size(("num_experts_per_tok", "expert_used_count"))?;
+    let rope = facts.rope(d.head_dim, RopeStyle::Interleaved)?;
+    let window = facts.size_opt(("sliding_window", "attention.sliding_window"))?;
+    let mask = window.map_or(Mask::Causal, Mask::Window);
+    let routing = Routing {
+        k,
+        score: Score::Softmax,
+        groups: None,
+        renormalise: Renormalise::Yes,
+        scale: 1.0,
+    };
+    let parts = Parts {
+        embedded: &as_is,
+        block: &|x, l| {
+            let h = x.rms_norm(l.w("attn_norm"), eps);
+            let q = h.linear(l.w("attn_q"), d.q()).heads(d.heads).rope(&rope);
+            let k = h.linear(l.w("attn_k"), d.kv()).heads(d.kv_heads).rope(&rope);
+            let v = h.linear(l.w("attn_v"), d.kv()).heads(d.kv_heads);
+            let a = q.attend(k, v, l, AttendWith::usual(mask, d.head_dim)).flat();
+            let x = x + a.linear(l.w("attn_output"), t.hidden);
+
+            let h = x.rms_norm(l.w("ffn_norm"), eps);
+            let routes = h.linear(l.w("ffn_gate_inp"), experts).route(routing, None);
+            let gate = h.expert_linear(routes, l.w("ffn_gate_exps"), ffn);
+            let up = h.expert_linear(routes, l.w("ffn_up_exps"), ffn);
+            let mixed = gate.activate_mul(Activation::Silu, up);
+            x + mixed.linear(l.w("ffn_down_exps"), t.hidden).combine()
+        },
+        norm: &|x, model| x.rms_norm(model.w("output_norm"), eps),
+        logits: &as_is,
+    };
+    t.decoder(facts, &NAMES, &parts)
+}
