@@ -3,7 +3,7 @@
 //! Blocks are handed out as arrays of constant length, so that indexing inside a format's loop is
 //! checked at compile time and the loops vectorise.
 
-use crate::float::f16_to_f32;
+use crate::float::{f16_to_f32, f32_to_f16};
 
 /// Calls `one` for every block and its values. The caller has checked the lengths.
 #[inline(always)]
@@ -19,18 +19,27 @@ pub(crate) fn decode<const BYTES: usize, const N: usize>(
     }
 }
 
-/// Calls `one` for every block's values and the bytes they shall become. The caller has checked the lengths.
+/// Calls `one` for every block's values, their importance and the bytes they shall become. The caller
+/// has checked the lengths.
 #[inline(always)]
 pub(crate) fn encode<const BYTES: usize, const N: usize>(
     values: &[f32],
+    importance: Option<&[f32]>,
     out: &mut [u8],
-    one: impl Fn(&[f32; N], &mut [u8; BYTES]),
+    one: impl Fn(&[f32; N], Option<&[f32; N]>, &mut [u8; BYTES]),
 ) {
     let (values, _) = values.as_chunks::<N>();
     let (blocks, _) = out.as_chunks_mut::<BYTES>();
-    for (values, block) in values.iter().zip(blocks) {
-        one(values, block);
+    let importance = importance.map(|importance| importance.as_chunks::<N>().0);
+    for (at, (values, block)) in values.iter().zip(blocks).enumerate() {
+        one(values, importance.map(|importance| &importance[at]), block);
     }
+}
+
+/// Writes `value` as F16 at byte `at`.
+#[inline(always)]
+pub(crate) fn put_f16(block: &mut [u8], at: usize, value: f32) {
+    block[at..at + 2].copy_from_slice(&f32_to_f16(value).to_le_bytes());
 }
 
 /// The F16 scale at byte `at`.

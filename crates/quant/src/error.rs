@@ -33,6 +33,14 @@ pub enum Error {
         /// How many values were given.
         expected: usize,
     },
+    /// A value that block scales and whole codes cannot stand for.
+    #[error("{format}: value {at} is not finite, expected finite values only")]
+    NotFinite {
+        /// The format's name.
+        format: &'static str,
+        /// The first such value's place.
+        at: usize,
+    },
     /// A format that can be read but not written here.
     #[error("{format}: this format can be read but not written")]
     NoEncoder {

@@ -10,6 +10,7 @@
 
 mod block;
 mod error;
+mod fit;
 mod float;
 mod format;
 mod grid;

@@ -13,7 +13,8 @@ fn block(ggml_type: u32, index: usize, size: usize) -> Vec<u8> {
         return vec![byte; size];
     }
     let mut numbers = Splitmix(u64::from(ggml_type) << 32 | index as u64);
-    let mut bytes: Vec<u8> = (0..size.div_ceil(8)).flat_map(|_| numbers.next().to_le_bytes()).collect();
+    let mut bytes: Vec<u8> =
+        (0..size.div_ceil(8)).flat_map(|_| numbers.next().to_le_bytes()).collect();
     bytes.truncate(size);
     bytes
 }
@@ -35,7 +36,11 @@ fn random_and_edge_blocks_decode_as_gguf_does() {
             let bytes = block(format.ggml_type.unwrap(), index, format.bytes);
             let mut values = vec![0.0; format.block];
             format.decode(&bytes, &mut values).unwrap();
-            assert_eq!(checksum(&values), u32::from_str_radix(sum, 16).unwrap(), "{name}, block {index}: {values:?}");
+            assert_eq!(
+                checksum(&values),
+                u32::from_str_radix(sum, 16).unwrap(),
+                "{name}, block {index}: {values:?}"
+            );
             seen += 1;
         }
     }
@@ -84,7 +89,8 @@ fn one_and_two_bit_blocks_decode_by_their_definition() {
 /// A safetensors MXFP4 block (neighbours share a byte) means the same after it is brought to ggml's layout.
 #[test]
 fn mxfp4_pairs_keep_their_values() {
-    let levels = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0];
+    let levels =
+        [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0];
     let pairs: [u8; 16] = std::array::from_fn(|i| (i * 37 + 11) as u8);
     let mut values = [0.0; 32];
     quant::MXFP4.decode(&quant::mxfp4_from_pairs(&pairs, 124), &mut values).unwrap();
@@ -99,7 +105,8 @@ fn fp8_decodes_by_its_definition() {
     for code in 0..=u8::MAX {
         let (sign, magnitude) = (if code < 128 { 1.0 } else { -1.0 }, code & 127);
         let float = |bits: i32, bias: i32| {
-            let (exponent, fraction) = (i32::from(magnitude) >> bits, f64::from(magnitude & ((1 << bits) - 1)));
+            let (exponent, fraction) =
+                (i32::from(magnitude) >> bits, f64::from(magnitude & ((1 << bits) - 1)));
             let one = f64::from(1 << bits);
             let lead = if exponent == 0 { 0.0 } else { 1.0 };
             sign * (lead + fraction / one) * 2f64.powi(exponent.max(1) - bias)
@@ -110,7 +117,11 @@ fn fp8_decodes_by_its_definition() {
             f64::from(out[0])
         };
         let e4m3 = decoded(&quant::F8_E4M3);
-        if magnitude == 127 { assert!(e4m3.is_nan()) } else { assert_eq!(e4m3, float(3, 7)) }
+        if magnitude == 127 {
+            assert!(e4m3.is_nan())
+        } else {
+            assert_eq!(e4m3, float(3, 7))
+        }
         let e5m2 = decoded(&quant::F8_E5M2);
         match magnitude {
             124 => assert_eq!(e5m2, sign * f64::INFINITY),
@@ -118,6 +129,10 @@ fn fp8_decodes_by_its_definition() {
             _ => assert_eq!(e5m2, float(2, 15)),
         }
         let e8m0 = decoded(&quant::F8_E8M0);
-        if code == 255 { assert!(e8m0.is_nan()) } else { assert_eq!(e8m0, 2f64.powi(i32::from(code) - 127)) }
+        if code == 255 {
+            assert!(e8m0.is_nan())
+        } else {
+            assert_eq!(e8m0, 2f64.powi(i32::from(code) - 127))
+        }
     }
 }

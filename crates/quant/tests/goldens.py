@@ -42,15 +42,16 @@ def checksum(values):
     return sums
 
 
-np.seterr(all="ignore")
-for kind in gguf.GGMLQuantizationType:
-    if kind.name[0] == "I" and kind.name[1].isdigit() or kind.name == "F64":
-        continue
-    elements, size = gguf.GGML_QUANT_SIZES[kind]
-    rows = np.frombuffer(b"".join(block(kind, i, size) for i in range(BLOCKS)), np.uint8).reshape(BLOCKS, size)
-    try:
-        values = gguf.quants.dequantize(rows, kind).reshape(BLOCKS, elements)
-    except NotImplementedError as error:
-        print(error, file=sys.stderr)
-        continue
-    print(kind.name, *(f"{int(value):08x}" for value in checksum(values)))
+if __name__ == "__main__":
+    np.seterr(all="ignore")
+    for kind in gguf.GGMLQuantizationType:
+        if kind.name[0] == "I" and kind.name[1].isdigit() or kind.name == "F64":
+            continue
+        elements, size = gguf.GGML_QUANT_SIZES[kind]
+        rows = np.frombuffer(b"".join(block(kind, i, size) for i in range(BLOCKS)), np.uint8).reshape(BLOCKS, size)
+        try:
+            values = gguf.quants.dequantize(rows, kind).reshape(BLOCKS, elements)
+        except NotImplementedError as error:
+            print(error, file=sys.stderr)
+            continue
+        print(kind.name, *(f"{int(value):08x}" for value in checksum(values)))

@@ -3,11 +3,16 @@
 //! The levels lie closer where weights do: near zero. Bytes: `d` F16; codes as in Q4_0.
 //! Source: ggml, `block_iq4_nl`, `kvalues_iq4nl`.
 
-use super::Format;
+use super::{Encoder, Format};
 use crate::block;
+use crate::fit::{self, Codes};
 
 /// Four bits on a curve, one scale for 32.
-pub static IQ4_NL: Format = Format::new("IQ4_NL", Some(20), 32, 18, decode);
+pub static IQ4_NL: Format = Format::new("IQ4_NL", Some(20), 32, 18, decode).written_by(Encoder {
+    run: encode,
+    error_max: 0.185,
+    error_rms: 0.077,
+});
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
     block::decode(bytes, out, |block: &[u8; 18], out: &mut [f32; 32]| {
@@ -23,3 +28,36 @@ fn decode(bytes: &[u8], out: &mut [f32]) {
 /// The values of the codes.
 pub(crate) const LEVELS: [i8; 16] =
     [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+
+fn encode(values: &[f32], importance: Option<&[f32]>, out: &mut [u8]) {
+    block::encode(
+        values,
+        importance,
+        out,
+        |values: &[f32; 32], importance, block: &mut [u8; 18]| {
+            let codes = levels();
+            let d = fit::to_f16(fit::scale(values, &fit::weights(values, importance), &codes));
+            let inverse = fit::inverse(d);
+            block::put_f16(block, 0, d);
+            for i in 0..16 {
+                block[2 + i] =
+                    nearest(values[i] * inverse) | nearest(values[16 + i] * inverse) << 4;
+            }
+        },
+    );
+}
+
+/// The levels as codes to fit a scale to.
+pub(crate) fn levels() -> Codes<impl Fn(f32) -> f32 + Copy> {
+    let nearest = |value| f32::from(LEVELS[usize::from(nearest(value))]);
+    Codes { nearest, low: f32::from(LEVELS[0]), high: f32::from(LEVELS[15]), spread: 16.0 }
+}
+
+/// The code of the level nearest to `value`.
+#[inline(always)]
+pub(crate) fn nearest(value: f32) -> u8 {
+    LEVELS
+        .windows(2)
+        .map(|pair| u8::from(2.0 * value > f32::from(i16::from(pair[0]) + i16::from(pair[1]))))
+        .sum()
+}

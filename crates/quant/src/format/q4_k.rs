@@ -3,11 +3,16 @@
 //! Bytes: `d` F16; `dmin` F16; 12 of `s` and `m`, see [`scale_and_min`]; 128 of codes: 32 bytes hold
 //! two sub-blocks, the first in the low halves. Source: ggml, `block_q4_K`.
 
-use super::Format;
+use super::{Encoder, Format};
 use crate::block;
+use crate::fit::{self, NestedAffine};
 
 /// Four bits, scale and minimum for 32.
-pub static Q4_K: Format = Format::new("Q4_K", Some(12), 256, 144, decode);
+pub static Q4_K: Format = Format::new("Q4_K", Some(12), 256, 144, decode).written_by(Encoder {
+    run: encode,
+    error_max: 0.11,
+    error_rms: 0.0735,
+});
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
     block::decode(bytes, out, |block: &[u8; 144], out: &mut [f32; 256]| {
@@ -42,4 +47,41 @@ pub(crate) fn scale_and_min(block: &[u8]) -> ([u8; 8], [u8; 8]) {
         mins[4 + i] = both >> 4 | min >> 2 & 0x30;
     }
     (scales, mins)
+}
+
+fn encode(values: &[f32], importance: Option<&[f32]>, out: &mut [u8]) {
+    block::encode(
+        values,
+        importance,
+        out,
+        |values: &[f32; 256], importance, block: &mut [u8; 144]| {
+            let weights = fit::weights(values, importance);
+            let fit = NestedAffine::<8>::fit(
+                values.as_chunks::<32>().0,
+                weights.as_chunks::<32>().0,
+                15.0,
+                63.0,
+            );
+            put_scales(block, &fit);
+            for pair in 0..4 {
+                for i in 0..32 {
+                    let first = fit.code(2 * pair, values[pair * 64 + i], 15.0);
+                    let second = fit.code(2 * pair + 1, values[pair * 64 + 32 + i], 15.0);
+                    block[16 + pair * 32 + i] = first | second << 4;
+                }
+            }
+        },
+    );
+}
+
+/// Writes the two common scales and the eight of each kind, as [`scale_and_min`] reads them.
+pub(crate) fn put_scales(block: &mut [u8], fit: &NestedAffine<8>) {
+    block::put_f16(block, 0, fit.d);
+    block::put_f16(block, 2, fit.dmin);
+    let (scales, mins) = (fit.scales.map(|scale| scale as u8), fit.mins.map(|min| min as u8));
+    for i in 0..4 {
+        block[4 + i] = scales[i] | (scales[4 + i] & 0x30) << 2;
+        block[8 + i] = mins[i] | (mins[4 + i] & 0x30) << 2;
+        block[12 + i] = scales[4 + i] & 15 | mins[4 + i] << 4;
+    }
 }

@@ -1,0 +1,394 @@
+//! The search for scales: which scale, and which offset, lets small whole codes come nearest to values.
+//!
+//! Rounding makes the error a jagged function of the scale, so a handful of scales around the obvious
+//! one are tried; for each, the codes it gives are held and the scale that serves *them* best is
+//! solved for (weighted least squares). The K and IQ4 formats then round the sub-blocks' scales themselves to
+//! small whole numbers under a scale of the whole block: [`Nested`] and [`NestedAffine`] choose those by
+//! the error they really leave, and solve for the common scale once more. The approach is that of
+//! ggml's reference quantizers; the search over neighbouring sub-scales goes beyond them.
+
+use crate::float::{f16_to_f32, f32_to_f16};
+
+/// Values below this in magnitude are nothing to any format with F16 scales.
+const TINY: f32 = 1e-30;
+
+/// The whole number nearest to `value`, which is first brought between `low` and `high` (below 2^22).
+#[inline(always)]
+pub(crate) fn code(value: f32, low: f32, high: f32) -> f32 {
+    // The mantissa's last bit is worth one between 2^23 and 2^24; NaN becomes `low`.
+    (value.max(low).min(high) + 12_582_912.0) - 12_582_912.0
+}
+
+/// The nearest whole number, halves away from zero, for magnitudes far below 2^31.
+#[inline(always)]
+pub(crate) fn round_half_away(value: f32) -> i32 {
+    let whole = value as i32;
+    let rest = value - whole as f32;
+    whole + i32::from(rest >= 0.5) - i32::from(rest <= -0.5)
+}
+
+/// `value` as an F16 can hold it, infinities excluded.
+#[inline(always)]
+pub(crate) fn to_f16(value: f32) -> f32 {
+    f16_to_f32(f32_to_f16(value.clamp(-65504.0, 65504.0)))
+}
+
+/// `1 / scale`, or zero when there is no scale.
+#[inline(always)]
+pub(crate) fn inverse(scale: f32) -> f32 {
+    if scale == 0.0 { 0.0 } else { 1.0 / scale }
+}
+
+/// How much each value's error counts: its importance times its size, damped by the block's spread.
+/// Large weights matter more than their number says, which plain squared error would miss.
+pub(crate) fn weights<const N: usize>(
+    values: &[f32; N],
+    importance: Option<&[f32; N]>,
+) -> [f32; N] {
+    let square = values.iter().map(|value| value * value).sum::<f32>() / N as f32;
+    let importance = importance.filter(|importance| importance.iter().any(|&weight| weight > 0.0));
+    let importance = importance.copied().unwrap_or([1.0; N]);
+    std::array::from_fn(|i| importance[i].max(0.0) * (square + values[i] * values[i]).sqrt())
+}
+
+/// The first value of the largest magnitude.
+pub(crate) fn peak(values: &[f32]) -> f32 {
+    values.iter().fold(0.0, |peak: f32, &value| if value.abs() > peak.abs() { value } else { peak })
+}
+
+/// Sums over `0..N` of three terms at once, in eight lanes.
+#[inline(always)]
+fn sums<const N: usize, const TERMS: usize>(term: impl Fn(usize) -> [f32; TERMS]) -> [f32; TERMS] {
+    let mut lanes = [[0.0f32; 8]; TERMS];
+    for chunk in 0..N / 8 {
+        for lane in 0..8 {
+            let terms = term(chunk * 8 + lane);
+            for i in 0..TERMS {
+                lanes[i][lane] += terms[i];
+            }
+        }
+    }
+    lanes.map(|lanes| lanes.iter().sum())
+}
+
+/// Codes of one scale: what a scaled value becomes, and where the ends of the range lie.
+#[derive(Clone, Copy)]
+pub(crate) struct Codes<F> {
+    /// The code, as a number, nearest to a value divided by the scale.
+    pub(crate) nearest: F,
+    /// The lowest code, negative.
+    pub(crate) low: f32,
+    /// The highest code.
+    pub(crate) high: f32,
+    /// How far beyond and within the range's ends the largest value is tried.
+    pub(crate) spread: f32,
+}
+
+/// All whole numbers from `low` to `high`.
+pub(crate) fn whole(low: f32, high: f32) -> Codes<impl Fn(f32) -> f32 + Copy> {
+    Codes { nearest: move |value| code(value, low, high), low, high, spread: 1.0 }
+}
+
+/// The scale `s` with the least weighted error of `x = s q`. Its sign says which way the range's longer end points.
+#[inline(always)]
+pub(crate) fn scale<const N: usize>(
+    values: &[f32; N],
+    weights: &[f32; N],
+    codes: &Codes<impl Fn(f32) -> f32 + Copy>,
+) -> f32 {
+    let peak = peak(values);
+    if peak.abs() < TINY {
+        return 0.0;
+    }
+    let (mut best, mut best_gain) = (0.0, 0.0);
+    let mut attempt = |inverse: f32| {
+        let [along, square] = sums::<N, 2>(|i| {
+            let code = (codes.nearest)(values[i] * inverse);
+            [weights[i] * values[i] * code, weights[i] * code * code]
+        });
+        // With the best scale for these codes, the error is the values' own square less this.
+        if square > 0.0 && along * along > best_gain * square {
+            best_gain = along * along / square;
+            best = along / square;
+        }
+        best
+    };
+    for step in -8..=8 {
+        let off = codes.spread * step as f32 / 8.0;
+        attempt((codes.low - off) / peak);
+        attempt((codes.high + off) / peak);
+    }
+    for _ in 0..2 {
+        let refined = attempt(0.0);
+        attempt(inverse(refined));
+    }
+    best
+}
+
+/// Weighted squared error of `x = scale q`.
+#[inline(always)]
+fn error<const N: usize>(
+    values: &[f32; N],
+    weights: &[f32; N],
+    scale: f32,
+    codes: &Codes<impl Fn(f32) -> f32 + Copy>,
+) -> f32 {
+    let inverse = inverse(scale);
+    let [error] = sums::<N, 1>(|i| {
+        let off = scale * (codes.nearest)(values[i] * inverse) - values[i];
+        [weights[i] * off * off]
+    });
+    error
+}
+
+/// `SUBS` whole sub-scales under one F16 scale: `x = d s q`.
+pub(crate) struct Nested<const SUBS: usize> {
+    /// The common scale, representable as F16.
+    pub(crate) d: f32,
+    /// The sub-scales.
+    pub(crate) scales: [f32; SUBS],
+}
+
+impl<const SUBS: usize> Nested<SUBS> {
+    /// Fits `SUBS` sub-blocks of `N` values whose sub-scales may be whole numbers from `low` to `high`.
+    pub(crate) fn fit<const N: usize>(
+        values: &[[f32; N]],
+        weights: &[[f32; N]],
+        (low, high): (f32, f32),
+        codes: &Codes<impl Fn(f32) -> f32 + Copy>,
+    ) -> Self {
+        let wanted: [f32; SUBS] =
+            std::array::from_fn(|sub| scale(&values[sub], &weights[sub], codes));
+        let mut best =
+            Self::round(to_f16(peak(&wanted) / low), values, weights, &wanted, (low, high), codes);
+        for _ in 0..2 {
+            let (mut along, mut square) = (0.0, 0.0);
+            for sub in 0..SUBS {
+                let inverse = inverse(best.0.d * best.0.scales[sub]);
+                let [sub_along, sub_square] = sums::<N, 2>(|i| {
+                    let code = best.0.scales[sub] * (codes.nearest)(values[sub][i] * inverse);
+                    [weights[sub][i] * values[sub][i] * code, weights[sub][i] * code * code]
+                });
+                along += sub_along;
+                square += sub_square;
+            }
+            if square == 0.0 {
+                break;
+            }
+            let next =
+                Self::round(to_f16(along / square), values, weights, &wanted, (low, high), codes);
+            if next.1 >= best.1 {
+                break;
+            }
+            best = next;
+        }
+        best.0
+    }
+
+    /// The best whole sub-scales under `d`, near those wanted, and the error they leave.
+    fn round<const N: usize>(
+        d: f32,
+        values: &[[f32; N]],
+        weights: &[[f32; N]],
+        wanted: &[f32; SUBS],
+        (low, high): (f32, f32),
+        codes: &Codes<impl Fn(f32) -> f32 + Copy>,
+    ) -> (Self, f32) {
+        let (mut scales, mut total) = ([0.0; SUBS], 0.0);
+        for sub in 0..SUBS {
+            let middle = code(wanted[sub] * inverse(d), low, high);
+            let mut least = f32::INFINITY;
+            for candidate in [middle, middle - 1.0, middle + 1.0] {
+                let candidate = candidate.max(low).min(high);
+                let error = error(&values[sub], &weights[sub], d * candidate, codes);
+                if error < least {
+                    (least, scales[sub]) = (error, candidate);
+                }
+            }
+            total += least;
+        }
+        (Self { d, scales }, total)
+    }
+}
+
+/// `x = scale q - min`, with a scale that is not negative.
+#[derive(Clone, Copy)]
+pub(crate) struct Affine {
+    /// What a code counts.
+    pub(crate) scale: f32,
+    /// What is taken off.
+    pub(crate) min: f32,
+}
+
+/// Where the lowest code of an affine format may lie.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Minimum {
+    /// Anywhere.
+    Free,
+    /// At zero or below.
+    Negative,
+}
+
+/// The scale and minimum with the least weighted error of `x = s q - m` for codes from 0 to `top`.
+#[inline(always)]
+pub(crate) fn affine<const N: usize>(
+    values: &[f32; N],
+    weights: &[f32; N],
+    top: f32,
+    minimum: Minimum,
+) -> Affine {
+    let start = if minimum == Minimum::Negative { 0.0 } else { f32::INFINITY };
+    let low = values.iter().fold(start, |low: f32, &value| low.min(value));
+    let high = values.iter().fold(low, |high: f32, &value| high.max(value));
+    let mut best = Affine { scale: 0.0, min: -low };
+    if high - low < TINY {
+        return best;
+    }
+    let [weight, along, square] =
+        sums::<N, 3>(|i| [weights[i], weights[i] * values[i], weights[i] * values[i] * values[i]]);
+    let mut least = f32::INFINITY;
+    let mut attempt = |inverse: f32, min: f32| {
+        let [codes, codes_square, codes_along] = sums::<N, 3>(|i| {
+            let code = code((values[i] + min) * inverse, 0.0, top);
+            [weights[i] * code, weights[i] * code * code, weights[i] * code * values[i]]
+        });
+        if codes_square == 0.0 {
+            return best;
+        }
+        let determinant = weight * codes_square - codes * codes;
+        let mut scale = (weight * codes_along - along * codes) / determinant;
+        let mut min = (scale * codes - along) / weight;
+        // When all codes are alike, scale and minimum cannot be told apart.
+        if determinant <= 1e-5 * weight * codes_square || min < 0.0 && minimum == Minimum::Negative
+        {
+            (scale, min) = (codes_along / codes_square, 0.0);
+        }
+        let error =
+            square - 2.0 * scale * codes_along + 2.0 * min * along + scale * scale * codes_square
+                - 2.0 * scale * min * codes
+                + min * min * weight;
+        if scale > 0.0 && error < least {
+            least = error;
+            best = Affine { scale, min };
+        }
+        best
+    };
+    for step in -10..=10 {
+        attempt((top + step as f32 * 0.1) / (high - low), -low);
+    }
+    for _ in 0..2 {
+        let refined = attempt(0.0, 0.0);
+        attempt(inverse(refined.scale), refined.min);
+    }
+    best
+}
+
+/// Whole sub-scales and sub-minima under two F16 scales: `x = d s q - dmin m`.
+pub(crate) struct NestedAffine<const SUBS: usize> {
+    /// The common scale, representable as F16.
+    pub(crate) d: f32,
+    /// The common scale of the minima, representable as F16.
+    pub(crate) dmin: f32,
+    /// The sub-scales.
+    pub(crate) scales: [f32; SUBS],
+    /// The sub-minima.
+    pub(crate) mins: [f32; SUBS],
+}
+
+impl<const SUBS: usize> NestedAffine<SUBS> {
+    /// Fits `SUBS` sub-blocks of `N` values with codes from 0 to `top` and sub-scales from 0 to `levels`.
+    pub(crate) fn fit<const N: usize>(
+        values: &[[f32; N]],
+        weights: &[[f32; N]],
+        top: f32,
+        levels: f32,
+    ) -> Self {
+        let wanted: [Affine; SUBS] =
+            std::array::from_fn(|sub| affine(&values[sub], &weights[sub], top, Minimum::Negative));
+        let largest = |of: fn(&Affine) -> f32| wanted.iter().map(of).fold(0.0, f32::max) / levels;
+        let (d, dmin) = (to_f16(largest(|fit| fit.scale)), to_f16(largest(|fit| fit.min)));
+        let mut best = Self::round((d, dmin), values, weights, &wanted, (top, levels));
+        for _ in 0..2 {
+            let Some(scales) = best.0.solve(values, weights, top) else { break };
+            let next = Self::round(scales, values, weights, &wanted, (top, levels));
+            if next.1 >= best.1 {
+                break;
+            }
+            best = next;
+        }
+        best.0
+    }
+
+    /// The code of `value` in sub-block `sub`.
+    #[inline(always)]
+    pub(crate) fn code(&self, sub: usize, value: f32, top: f32) -> u8 {
+        let (scale, min) = (self.d * self.scales[sub], self.dmin * self.mins[sub]);
+        code((value + min) * inverse(scale), 0.0, top) as u8
+    }
+
+    /// The pair of common scales that serves the present codes, sub-scales and sub-minima best.
+    fn solve<const N: usize>(
+        &self,
+        values: &[[f32; N]],
+        weights: &[[f32; N]],
+        top: f32,
+    ) -> Option<(f32, f32)> {
+        let mut total = [0.0f32; 5];
+        for sub in 0..SUBS {
+            let (s, m) = (self.scales[sub], self.mins[sub]);
+            let (inverse, min) = (inverse(self.d * s), self.dmin * m);
+            let terms = sums::<N, 5>(|i| {
+                let (x, w) = (values[sub][i], weights[sub][i]);
+                let q = s * code((x + min) * inverse, 0.0, top);
+                [w * q * q, w * q * m, w * m * m, w * q * x, w * m * x]
+            });
+            for (total, term) in total.iter_mut().zip(terms) {
+                *total += term;
+            }
+        }
+        let [qq, qm, mm, qx, mx] = total.map(f64::from);
+        let determinant = qq * mm - qm * qm;
+        if determinant <= 0.0 {
+            return None;
+        }
+        let d = (qx * mm - mx * qm) / determinant;
+        let dmin = (qx * qm - mx * qq) / determinant;
+        (d > 0.0 && dmin >= 0.0).then_some((to_f16(d as f32), to_f16(dmin as f32)))
+    }
+
+    /// The best whole sub-scales and sub-minima near those wanted, and the error they leave.
+    fn round<const N: usize>(
+        (d, dmin): (f32, f32),
+        values: &[[f32; N]],
+        weights: &[[f32; N]],
+        wanted: &[Affine; SUBS],
+        (top, levels): (f32, f32),
+    ) -> (Self, f32) {
+        let mut nested = Self { d, dmin, scales: [0.0; SUBS], mins: [0.0; SUBS] };
+        let mut total = 0.0;
+        for sub in 0..SUBS {
+            let middle = code(wanted[sub].scale * inverse(d), 0.0, levels);
+            let middle_min = code(wanted[sub].min * inverse(dmin), 0.0, levels);
+            let mut least = f32::INFINITY;
+            for step in [0.0, -1.0, 1.0] {
+                for step_min in [0.0, -1.0, 1.0] {
+                    let s = (middle + step).max(0.0).min(levels);
+                    let m = (middle_min + step_min).max(0.0).min(levels);
+                    let (scale, min) = (d * s, dmin * m);
+                    let inverse = inverse(scale);
+                    let [error] = sums::<N, 1>(|i| {
+                        let off = scale * code((values[sub][i] + min) * inverse, 0.0, top)
+                            - min
+                            - values[sub][i];
+                        [weights[sub][i] * off * off]
+                    });
+                    if error < least {
+                        (least, nested.scales[sub], nested.mins[sub]) = (error, s, m);
+                    }
+                }
+            }
+            total += least;
+        }
+        (nested, total)
+    }
+}
