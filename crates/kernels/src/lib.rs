@@ -15,11 +15,21 @@
     reason = "vector loops and disjoint writes from several threads need it; nothing unsafe leaves"
 )]
 
+mod activation;
+mod attend;
 mod buffer;
+#[cfg(test)]
+mod conformance;
+mod elementwise;
 mod error;
 mod isa;
 mod kernels;
+mod kv;
+mod linear;
+mod norm;
 mod pool;
+mod rope;
+mod route;
 mod scalar;
 mod table;
 
@@ -28,11 +38,18 @@ mod aarch64;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+pub use activation::{Activation, GateRows, SwigluClamp};
+pub use attend::{Attend, Mask, Sequence};
 pub use buffer::AlignedBytes;
 pub use error::Error;
 pub use isa::Isa;
 pub use kernels::Kernels;
+pub use kv::{KvFormat, KvShape, PAGE_TOKENS, Slot, ValueStore};
+pub use linear::{Activations, Group, Input, Job, Needs, Packed, Packing};
+pub use norm::HeadRows;
 pub use pool::Pool;
+pub use rope::{Rope, RopeStyle};
+pub use route::{GroupScore, Renormalise, RouteGroups, RouteScore, Routing};
 
 /// What the operations of this crate return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -4,4 +4,4 @@ use crate::Isa;
 use crate::table::Table;
 
 /// The NEON loops.
-pub(crate) static TABLE: Table = Table { isa: Isa::Neon };
+pub(crate) static TABLE: Table = Table { isa: Isa::Neon, ..crate::scalar::TABLE };

@@ -4,4 +4,4 @@ use crate::Isa;
 use crate::table::Table;
 
 /// The AVX2 loops.
-pub(crate) static TABLE: Table = Table { isa: Isa::Avx2 };
+pub(crate) static TABLE: Table = Table { isa: Isa::Avx2, ..crate::scalar::TABLE };

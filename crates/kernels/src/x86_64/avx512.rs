@@ -4,4 +4,4 @@ use crate::Isa;
 use crate::table::Table;
 
 /// The AVX-512 loops.
-pub(crate) static TABLE: Table = Table { isa: Isa::Avx512 };
+pub(crate) static TABLE: Table = Table { isa: Isa::Avx512, ..crate::scalar::TABLE };
