@@ -3,7 +3,7 @@
 //! Blocks are handed out as arrays of constant length, so that indexing inside a format's loop is
 //! checked at compile time and the loops vectorise.
 
-use crate::float::{f16_to_f32, f32_to_f16};
+use crate::float::{F16_MAX, f16_to_f32, f32_to_f16};
 
 /// Calls `one` for every block and its values. The caller has checked the lengths.
 #[inline(always)]
@@ -36,10 +36,10 @@ pub(crate) fn encode<const BYTES: usize, const N: usize>(
     }
 }
 
-/// Writes `value` as F16 at byte `at`.
+/// Writes `value` as the nearest finite F16 at byte `at`.
 #[inline(always)]
 pub(crate) fn put_f16(block: &mut [u8], at: usize, value: f32) {
-    block[at..at + 2].copy_from_slice(&f32_to_f16(value).to_le_bytes());
+    block[at..at + 2].copy_from_slice(&f32_to_f16(value.clamp(-F16_MAX, F16_MAX)).to_le_bytes());
 }
 
 /// The F16 scale at byte `at`.

@@ -1,5 +1,5 @@
 /// Why bytes and values could not be turned into one another.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
     /// A run of values that does not fill its last block.
     #[error("{format}: {found} values are not a whole number of blocks of {block}")]
@@ -33,13 +33,17 @@ pub enum Error {
         /// How many values were given.
         expected: usize,
     },
-    /// A value that block scales and whole codes cannot stand for.
-    #[error("{format}: value {at} is not finite, expected finite values only")]
-    NotFinite {
+    /// A value that the format's scales and codes cannot stand for.
+    #[error("{format}: value {at} is {found}, expected magnitudes up to {largest}")]
+    OutOfRange {
         /// The format's name.
         format: &'static str,
         /// The first such value's place.
         at: usize,
+        /// The value.
+        found: f32,
+        /// The largest magnitude the format is written with.
+        largest: f32,
     },
     /// A format that can be read but not written here.
     #[error("{format}: this format can be read but not written")]

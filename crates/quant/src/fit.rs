@@ -7,7 +7,7 @@
 //! the error they really leave, and solve for the common scale once more. The approach is that of
 //! ggml's reference quantizers; the search over neighbouring sub-scales goes beyond them.
 
-use crate::float::{f16_to_f32, f32_to_f16};
+use crate::float::{F16_MAX, f16_to_f32, f32_to_f16};
 
 /// Values below this in magnitude are nothing to any format with F16 scales.
 const TINY: f32 = 1e-30;
@@ -30,7 +30,7 @@ pub(crate) fn round_half_away(value: f32) -> i32 {
 /// `value` as an F16 can hold it, infinities excluded.
 #[inline(always)]
 pub(crate) fn to_f16(value: f32) -> f32 {
-    f16_to_f32(f32_to_f16(value.clamp(-65504.0, 65504.0)))
+    f16_to_f32(f32_to_f16(value.clamp(-F16_MAX, F16_MAX)))
 }
 
 /// `1 / scale`, or zero when there is no scale.
@@ -46,9 +46,15 @@ pub(crate) fn weights<const N: usize>(
     importance: Option<&[f32; N]>,
 ) -> [f32; N] {
     let square = values.iter().map(|value| value * value).sum::<f32>() / N as f32;
-    let importance = importance.filter(|importance| importance.iter().any(|&weight| weight > 0.0));
-    let importance = importance.copied().unwrap_or([1.0; N]);
-    std::array::from_fn(|i| importance[i].max(0.0) * (square + values[i] * values[i]).sqrt())
+    // What is negative or not a number does not count; the rest counts in proportion to the largest.
+    let sane = |weight: f32| if weight > 0.0 { weight.min(f32::MAX) } else { 0.0 };
+    let most = importance
+        .map_or(0.0, |importance| importance.iter().copied().map(sane).fold(0.0, f32::max));
+    std::array::from_fn(|i| {
+        let importance =
+            importance.filter(|_| most > 0.0).map_or(1.0, |importance| sane(importance[i]) / most);
+        importance * (square + values[i] * values[i]).sqrt()
+    })
 }
 
 /// The first value of the largest magnitude.
@@ -63,8 +69,8 @@ fn sums<const N: usize, const TERMS: usize>(term: impl Fn(usize) -> [f32; TERMS]
     for chunk in 0..N / 8 {
         for lane in 0..8 {
             let terms = term(chunk * 8 + lane);
-            for i in 0..TERMS {
-                lanes[i][lane] += terms[i];
+            for (lanes, term) in lanes.iter_mut().zip(terms) {
+                lanes[lane] += term;
             }
         }
     }

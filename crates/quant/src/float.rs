@@ -2,6 +2,9 @@
 
 use half::{bf16, f16};
 
+/// The largest finite binary16.
+pub(crate) const F16_MAX: f32 = 65504.0;
+
 /// IEEE 754 binary16, exactly.
 #[inline(always)]
 pub(crate) fn f16_to_f32(bits: u16) -> f32 {

@@ -115,6 +115,8 @@ pub(crate) struct Encoder {
     pub(crate) error_max: f32,
     /// See [`Format::error_rms`].
     pub(crate) error_rms: f32,
+    /// The largest magnitude taken where values share scales: no scale overflows then.
+    pub(crate) largest: f32,
 }
 
 impl Format {
@@ -157,7 +159,8 @@ impl Format {
     }
 
     /// Turns values into blocks. `out` must have exactly the bytes that `values` take. A format
-    /// without an encoder is an error, and so is a value that is not finite where values share scales.
+    /// without an encoder is an error; so is, where values share scales, one too large for them or not
+    /// finite. Formats of single values round as IEEE 754 does (F8_E4M3, without infinities, saturates).
     pub fn encode(&self, values: &[f32], out: &mut [u8]) -> Result<(), Error> {
         self.write(values, None, out)
     }
@@ -192,8 +195,7 @@ impl Format {
     ///
     /// Where the encoder only rounds, this follows from the layout. Where it searches for scales, or
     /// minds importance, it may give up single values for the sake of the others: there it is what the
-    /// tests hold over many kinds of values. Magnitudes that the format's scales cannot hold (above
-    /// 65504 where they are F16, or so small that they vanish) are outside it.
+    /// tests hold over many kinds of values. Magnitudes so small that the format's scales vanish are outside it.
     pub fn error_max(&self) -> Option<f32> {
         self.encoder.map(|encoder| encoder.error_max)
     }
@@ -212,10 +214,13 @@ impl Format {
     ) -> Result<(), Error> {
         self.check(values.len(), out.len())?;
         let encoder = self.encoder.ok_or(Error::NoEncoder { format: self.name })?;
+        // Where every value stands for itself, infinities and NaN have codes of their own.
+        let largest = encoder.largest;
         if self.block > 1
-            && let Some(at) = values.iter().position(|value| !value.is_finite())
+            && let Some(at) =
+                values.iter().position(|value| value.is_nan() || value.abs() > largest)
         {
-            return Err(Error::NotFinite { format: self.name, at });
+            return Err(Error::OutOfRange { format: self.name, at, found: values[at], largest });
         }
         (encoder.run)(values, importance, out);
         Ok(())

@@ -5,16 +5,30 @@
 
 mod tables;
 
+use crate::lattice::Lattice;
+
 pub(crate) static IQ1: [[i8; 8]; 2048] = expand(&tables::IQ1, 2, &[-1, 0, 1, 0]);
 pub(crate) static IQ2_XXS: [[i8; 8]; 256] = expand(&tables::IQ2_XXS, 2, &IQ2_LEVELS);
 pub(crate) static IQ2_XS: [[i8; 8]; 512] = expand(&tables::IQ2_XS, 2, &IQ2_LEVELS);
 pub(crate) static IQ2_S: [[i8; 8]; 1024] = expand(&tables::IQ2_S, 2, &IQ2_LEVELS);
-pub(crate) static IQ3_XXS: [[i8; 4]; 256] =
-    expand(&tables::IQ3_XXS, 3, &[4, 12, 20, 28, 36, 44, 52, 62]);
-pub(crate) static IQ3_S: [[i8; 4]; 512] = expand(&tables::IQ3_S, 3, &[1, 3, 5, 7, 9, 11, 13, 15]);
+pub(crate) static IQ3_XXS: [[i8; 4]; 256] = expand(&tables::IQ3_XXS, 3, &IQ3_XXS_LEVELS);
+pub(crate) static IQ3_S: [[i8; 4]; 512] = expand(&tables::IQ3_S, 3, &IQ3_S_LEVELS);
+
+pub(crate) static IQ1_SEARCH: Lattice<8> = Lattice::new(&IQ1, &[-1, 0, 1]);
+pub(crate) static IQ2_XXS_SEARCH: Lattice<8> = Lattice::new(&IQ2_XXS, &[8, 25, 43]);
+pub(crate) static IQ2_XS_SEARCH: Lattice<8> = Lattice::new(&IQ2_XS, &[8, 25, 43]);
+pub(crate) static IQ2_S_SEARCH: Lattice<8> = Lattice::new(&IQ2_S, &[8, 25, 43]);
+pub(crate) static IQ3_XXS_SEARCH: Lattice<4> = Lattice::new(&IQ3_XXS, &IQ3_XXS_LEVELS);
+pub(crate) static IQ3_S_SEARCH: Lattice<4> = Lattice::new(&IQ3_S, &IQ3_S_LEVELS);
 
 /// The magnitudes of IQ2 coordinates, in eighths.
 const IQ2_LEVELS: [i8; 4] = [8, 25, 43, 0];
+
+/// The magnitudes of IQ3_XXS coordinates.
+const IQ3_XXS_LEVELS: [i8; 8] = [4, 12, 20, 28, 36, 44, 52, 62];
+
+/// The magnitudes of IQ3_S coordinates.
+const IQ3_S_LEVELS: [i8; 8] = [1, 3, 5, 7, 9, 11, 13, 15];
 
 /// Unpacks points whose coordinates are `bits` wide indices into `levels`, the first in the lowest bits.
 const fn expand<const DIMS: usize, const POINTS: usize>(

@@ -7,6 +7,14 @@
 //!
 //! Decoding is bit-equal to the `gguf` Python package, which fixes the meaning of ggml's formats;
 //! the plain loops here are also what every fast kernel is held against.
+#![allow(
+    clippy::inline_always,
+    reason = "loops over blocks vectorise only with these small pieces inside them"
+)]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "one index runs over bytes and values laid out differently"
+)]
 
 mod block;
 mod error;
@@ -14,6 +22,7 @@ mod fit;
 mod float;
 mod format;
 mod grid;
+mod lattice;
 
 pub use error::Error;
 pub use format::mxfp4::from_pairs as mxfp4_from_pairs;

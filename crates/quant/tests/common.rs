@@ -1,5 +1,6 @@
 //! What the tests share: numbers from a seed, and a reader for golden safetensors files.
 #![allow(dead_code, reason = "every test file uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::path::Path;
 

@@ -8,11 +8,12 @@ pub static F32: Format = Format::new("F32", Some(0), 1, 4, decode).written_by(En
     run: encode,
     error_max: 0.0,
     error_rms: 0.0,
+    largest: f32::INFINITY,
 });
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
     block::decode(bytes, out, |block: &[u8; 4], out: &mut [f32; 1]| {
-        out[0] = f32::from_le_bytes(*block)
+        out[0] = f32::from_le_bytes(*block);
     });
 }
 

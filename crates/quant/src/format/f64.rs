@@ -8,11 +8,12 @@ pub static F64: Format = Format::new("F64", Some(28), 1, 8, decode).written_by(E
     run: encode,
     error_max: 0.0,
     error_rms: 0.0,
+    largest: f32::INFINITY,
 });
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
     block::decode(bytes, out, |block: &[u8; 8], out: &mut [f32; 1]| {
-        out[0] = f64::from_le_bytes(*block) as f32
+        out[0] = f64::from_le_bytes(*block) as f32;
     });
 }
 

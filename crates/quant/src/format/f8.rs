@@ -12,6 +12,7 @@ pub static F8_E4M3: Format = Format::new("F8_E4M3", None, 1, 1, decode_e4m3).wri
     run: encode_e4m3,
     error_max: 0.0625,
     error_rms: 0.0285,
+    largest: f32::INFINITY,
 });
 
 /// Two bits of mantissa, the upper half of an F16.
@@ -19,6 +20,7 @@ pub static F8_E5M2: Format = Format::new("F8_E5M2", None, 1, 1, decode_e5m2).wri
     run: encode_e5m2,
     error_max: 0.125,
     error_rms: 0.055,
+    largest: f32::INFINITY,
 });
 
 /// A power of two, 2^(code - 127).

@@ -33,54 +33,54 @@ pub static BOOL: Format = Format::new("BOOL", None, 1, 1, decode_bool);
 
 fn decode_i8(bytes: &[u8], out: &mut [f32]) {
     block::decode(bytes, out, |block: &[u8; 1], out: &mut [f32; 1]| {
-        out[0] = i8::from_le_bytes(*block) as f32
+        out[0] = i8::from_le_bytes(*block) as f32;
     });
 }
 
 fn decode_i16(bytes: &[u8], out: &mut [f32]) {
     block::decode(bytes, out, |block: &[u8; 2], out: &mut [f32; 1]| {
-        out[0] = i16::from_le_bytes(*block) as f32
+        out[0] = i16::from_le_bytes(*block) as f32;
     });
 }
 
 fn decode_i32(bytes: &[u8], out: &mut [f32]) {
     block::decode(bytes, out, |block: &[u8; 4], out: &mut [f32; 1]| {
-        out[0] = i32::from_le_bytes(*block) as f32
+        out[0] = i32::from_le_bytes(*block) as f32;
     });
 }
 
 fn decode_i64(bytes: &[u8], out: &mut [f32]) {
     block::decode(bytes, out, |block: &[u8; 8], out: &mut [f32; 1]| {
-        out[0] = i64::from_le_bytes(*block) as f32
+        out[0] = i64::from_le_bytes(*block) as f32;
     });
 }
 
 fn decode_u8(bytes: &[u8], out: &mut [f32]) {
     block::decode(bytes, out, |block: &[u8; 1], out: &mut [f32; 1]| {
-        out[0] = u8::from_le_bytes(*block) as f32
+        out[0] = u8::from_le_bytes(*block) as f32;
     });
 }
 
 fn decode_u16(bytes: &[u8], out: &mut [f32]) {
     block::decode(bytes, out, |block: &[u8; 2], out: &mut [f32; 1]| {
-        out[0] = u16::from_le_bytes(*block) as f32
+        out[0] = u16::from_le_bytes(*block) as f32;
     });
 }
 
 fn decode_u32(bytes: &[u8], out: &mut [f32]) {
     block::decode(bytes, out, |block: &[u8; 4], out: &mut [f32; 1]| {
-        out[0] = u32::from_le_bytes(*block) as f32
+        out[0] = u32::from_le_bytes(*block) as f32;
     });
 }
 
 fn decode_u64(bytes: &[u8], out: &mut [f32]) {
     block::decode(bytes, out, |block: &[u8; 8], out: &mut [f32; 1]| {
-        out[0] = u64::from_le_bytes(*block) as f32
+        out[0] = u64::from_le_bytes(*block) as f32;
     });
 }
 
 fn decode_bool(bytes: &[u8], out: &mut [f32]) {
     block::decode(bytes, out, |block: &[u8; 1], out: &mut [f32; 1]| {
-        out[0] = f32::from(u8::from(block[0] != 0))
+        out[0] = f32::from(u8::from(block[0] != 0));
     });
 }

@@ -4,14 +4,15 @@
 //! Source: ggml, `block_iq4_nl`, `kvalues_iq4nl`.
 
 use super::{Encoder, Format};
-use crate::block;
 use crate::fit::{self, Codes};
+use crate::{block, float};
 
 /// Four bits on a curve, one scale for 32.
 pub static IQ4_NL: Format = Format::new("IQ4_NL", Some(20), 32, 18, decode).written_by(Encoder {
     run: encode,
     error_max: 0.185,
     error_rms: 0.077,
+    largest: float::F16_MAX,
 });
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
@@ -49,7 +50,15 @@ fn encode(values: &[f32], importance: Option<&[f32]>, out: &mut [u8]) {
 
 /// The levels as codes to fit a scale to.
 pub(crate) fn levels() -> Codes<impl Fn(f32) -> f32 + Copy> {
-    let nearest = |value| f32::from(LEVELS[usize::from(nearest(value))]);
+    // A sum of steps instead of a look-up, so that it vectorises.
+    let nearest = |value: f32| {
+        let mut level = f32::from(LEVELS[0]);
+        for pair in LEVELS.windows(2) {
+            let (low, high) = (f32::from(pair[0]), f32::from(pair[1]));
+            level += if 2.0 * value > low + high { high - low } else { 0.0 };
+        }
+        level
+    };
     Codes { nearest, low: f32::from(LEVELS[0]), high: f32::from(LEVELS[15]), spread: 16.0 }
 }
 
@@ -58,6 +67,6 @@ pub(crate) fn levels() -> Codes<impl Fn(f32) -> f32 + Copy> {
 pub(crate) fn nearest(value: f32) -> u8 {
     LEVELS
         .windows(2)
-        .map(|pair| u8::from(2.0 * value > f32::from(i16::from(pair[0]) + i16::from(pair[1]))))
+        .map(|pair| u8::from(2.0 * value > f32::from(pair[0]) + f32::from(pair[1])))
         .sum()
 }

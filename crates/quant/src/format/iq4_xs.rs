@@ -5,14 +5,15 @@
 
 use super::iq4_nl::{LEVELS, levels, nearest};
 use super::{Encoder, Format};
-use crate::block;
 use crate::fit::{self, Nested};
+use crate::{block, float};
 
 /// Four bits on a curve, one scale for 32 under one for 256.
 pub static IQ4_XS: Format = Format::new("IQ4_XS", Some(23), 256, 136, decode).written_by(Encoder {
     run: encode,
     error_max: 0.16,
     error_rms: 0.0775,
+    largest: float::F16_MAX,
 });
 
 fn decode(bytes: &[u8], out: &mut [f32]) {

@@ -3,13 +3,14 @@
 //! Bytes: `d` F16; 16 bytes of signs, lowest bit first, 1 for plus. Source: ggml, `block_q1_0`.
 
 use super::{Encoder, Format};
-use crate::{block, grid};
+use crate::{block, float, grid};
 
 /// One bit, one scale for 128.
 pub static Q1_0: Format = Format::new("Q1_0", Some(41), 128, 18, decode).written_by(Encoder {
     run: encode,
     error_max: 1.0,
     error_rms: 0.62,
+    largest: float::F16_MAX,
 });
 
 fn decode(bytes: &[u8], out: &mut [f32]) {

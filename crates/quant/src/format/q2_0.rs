@@ -3,13 +3,14 @@
 //! Bytes: `d` F16; 16 bytes of four codes each, the first in the lowest bits. Source: ggml, `block_q2_0`.
 
 use super::{Encoder, Format};
-use crate::{block, fit};
+use crate::{block, fit, float};
 
 /// Two bits, one scale for 64.
 pub static Q2_0: Format = Format::new("Q2_0", Some(42), 64, 18, decode).written_by(Encoder {
     run: encode,
     error_max: 0.7,
     error_rms: 0.375,
+    largest: float::F16_MAX,
 });
 
 fn decode(bytes: &[u8], out: &mut [f32]) {

@@ -7,14 +7,15 @@
 //! `32 j + l` in bits `2 j` of byte `l`; `d` F16; `dmin` F16. Source: ggml, `block_q2_K`.
 
 use super::{Encoder, Format};
-use crate::block;
 use crate::fit::{self, NestedAffine};
+use crate::{block, float};
 
 /// Two bits, scale and minimum for 16.
 pub static Q2_K: Format = Format::new("Q2_K", Some(10), 256, 84, decode).written_by(Encoder {
     run: encode,
     error_max: 0.46,
     error_rms: 0.277,
+    largest: float::F16_MAX,
 });
 
 fn decode(bytes: &[u8], out: &mut [f32]) {

@@ -4,14 +4,15 @@
 //! Q2_K; 12 of `s`, see [`scales`]; `d` F16. Source: ggml, `block_q3_K`.
 
 use super::{Encoder, Format};
-use crate::block;
 use crate::fit::{self, Nested};
+use crate::{block, float};
 
 /// Three bits, one scale for 16.
 pub static Q3_K: Format = Format::new("Q3_K", Some(11), 256, 110, decode).written_by(Encoder {
     run: encode,
     error_max: 0.29,
     error_rms: 0.152,
+    largest: float::F16_MAX,
 });
 
 fn decode(bytes: &[u8], out: &mut [f32]) {

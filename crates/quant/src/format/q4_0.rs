@@ -4,13 +4,14 @@
 //! Source: ggml, `block_q4_0`.
 
 use super::{Encoder, Format};
-use crate::{block, fit};
+use crate::{block, fit, float};
 
 /// Four bits, one scale for 32.
 pub static Q4_0: Format = Format::new("Q4_0", Some(2), 32, 18, decode).written_by(Encoder {
     run: encode,
     error_max: 0.19,
     error_rms: 0.091,
+    largest: float::F16_MAX,
 });
 
 fn decode(bytes: &[u8], out: &mut [f32]) {

@@ -3,14 +3,15 @@
 //! Bytes: `d` F16; `m` F16; codes as in Q4_0. Source: ggml, `block_q4_1`.
 
 use super::{Encoder, Format};
-use crate::block;
 use crate::fit::{self, Minimum};
+use crate::{block, float};
 
 /// Four bits, a scale and a minimum for 32.
 pub static Q4_1: Format = Format::new("Q4_1", Some(3), 32, 20, decode).written_by(Encoder {
     run: encode,
     error_max: 0.12,
     error_rms: 0.081,
+    largest: float::F16_MAX,
 });
 
 fn decode(bytes: &[u8], out: &mut [f32]) {

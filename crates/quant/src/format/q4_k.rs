@@ -4,14 +4,15 @@
 //! two sub-blocks, the first in the low halves. Source: ggml, `block_q4_K`.
 
 use super::{Encoder, Format};
-use crate::block;
 use crate::fit::{self, NestedAffine};
+use crate::{block, float};
 
 /// Four bits, scale and minimum for 32.
 pub static Q4_K: Format = Format::new("Q4_K", Some(12), 256, 144, decode).written_by(Encoder {
     run: encode,
     error_max: 0.11,
     error_rms: 0.0735,
+    largest: float::F16_MAX,
 });
 
 fn decode(bytes: &[u8], out: &mut [f32]) {

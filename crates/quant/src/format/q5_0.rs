@@ -4,13 +4,14 @@
 //! Source: ggml, `block_q5_0`.
 
 use super::{Encoder, Format};
-use crate::{block, fit};
+use crate::{block, fit, float};
 
 /// Five bits, one scale for 32.
 pub static Q5_0: Format = Format::new("Q5_0", Some(6), 32, 22, decode).written_by(Encoder {
     run: encode,
     error_max: 0.085,
     error_rms: 0.0445,
+    largest: float::F16_MAX,
 });
 
 fn decode(bytes: &[u8], out: &mut [f32]) {

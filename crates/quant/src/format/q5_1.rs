@@ -4,14 +4,15 @@
 
 use super::q5_0::put_codes;
 use super::{Encoder, Format};
-use crate::block;
 use crate::fit::{self, Minimum};
+use crate::{block, float};
 
 /// Five bits, a scale and a minimum for 32.
 pub static Q5_1: Format = Format::new("Q5_1", Some(7), 32, 24, decode).written_by(Encoder {
     run: encode,
     error_max: 0.075,
     error_rms: 0.0395,
+    largest: float::F16_MAX,
 });
 
 fn decode(bytes: &[u8], out: &mut [f32]) {

@@ -5,14 +5,15 @@
 
 use super::q4_k::{put_scales, scale_and_min};
 use super::{Encoder, Format};
-use crate::block;
 use crate::fit::{self, NestedAffine};
+use crate::{block, float};
 
 /// Five bits, scale and minimum for 32.
 pub static Q5_K: Format = Format::new("Q5_K", Some(13), 256, 176, decode).written_by(Encoder {
     run: encode,
     error_max: 0.07,
     error_rms: 0.036,
+    largest: float::F16_MAX,
 });
 
 fn decode(bytes: &[u8], out: &mut [f32]) {

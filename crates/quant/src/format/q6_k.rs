@@ -4,14 +4,15 @@
 //! two, value `32 j + l` of 128 in bits `2 j` of byte `l`; 16 of `s`; `d` F16. Source: ggml, `block_q6_K`.
 
 use super::{Encoder, Format};
-use crate::block;
 use crate::fit::{self, Nested};
+use crate::{block, float};
 
 /// Six bits, one scale for 16.
 pub static Q6_K: Format = Format::new("Q6_K", Some(14), 256, 210, decode).written_by(Encoder {
     run: encode,
     error_max: 0.028,
     error_rms: 0.0178,
+    largest: float::F16_MAX,
 });
 
 fn decode(bytes: &[u8], out: &mut [f32]) {

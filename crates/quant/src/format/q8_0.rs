@@ -3,13 +3,14 @@
 //! Bytes: `d` F16; 32 `i8`. Source: ggml, `block_q8_0`.
 
 use super::{Encoder, Format};
-use crate::{block, fit};
+use crate::{block, fit, float};
 
 /// Eight bits, one scale for 32.
 pub static Q8_0: Format = Format::new("Q8_0", Some(8), 32, 34, decode).written_by(Encoder {
     run: encode,
     error_max: 4.5e-3,
     error_rms: 5.6e-3,
+    largest: float::F16_MAX,
 });
 
 fn decode(bytes: &[u8], out: &mut [f32]) {

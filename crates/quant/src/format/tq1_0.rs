@@ -7,13 +7,14 @@
 //! `240 + l, …, 252 + l`; `d` F16. Source: ggml, `block_tq1_0`.
 
 use super::{Encoder, Format};
-use crate::{block, fit};
+use crate::{block, fit, float};
 
 /// Ternary, one scale for 256, 1.69 bits.
 pub static TQ1_0: Format = Format::new("TQ1_0", Some(34), 256, 54, decode).written_by(Encoder {
     run: encode,
     error_max: 0.501,
     error_rms: 0.82,
+    largest: float::F16_MAX,
 });
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
@@ -31,7 +32,7 @@ fn digits<const N: usize, const DIGITS: usize>(d: f32, bytes: &[u8], out: &mut [
     let mut power = 1u8;
     for out in out.as_chunks_mut::<N>().0.iter_mut().take(DIGITS) {
         for (out, &byte) in out.iter_mut().zip(bytes) {
-            let digit = u16::from(byte.wrapping_mul(power)) * 3 >> 8;
+            let digit = (u16::from(byte.wrapping_mul(power)) * 3) >> 8;
             *out = d * f32::from(digit as i8 - 1);
         }
         power = power.wrapping_mul(3);

@@ -4,13 +4,14 @@
 //! Source: ggml, `block_tq2_0`.
 
 use super::{Encoder, Format};
-use crate::{block, fit};
+use crate::{block, fit, float};
 
 /// Ternary, one scale for 256, 2.06 bits.
 pub static TQ2_0: Format = Format::new("TQ2_0", Some(35), 256, 66, decode).written_by(Encoder {
     run: encode,
     error_max: 0.501,
     error_rms: 0.82,
+    largest: float::F16_MAX,
 });
 
 fn decode(bytes: &[u8], out: &mut [f32]) {
