@@ -113,7 +113,7 @@ impl Layout {
     }
 
     /// Columns in a unit.
-    pub(crate) fn unit(self) -> usize {
+    pub(crate) const fn unit(self) -> usize {
         match self {
             Layout::F32 | Layout::F16 => 1,
             Layout::Bf16 => 2,
@@ -125,7 +125,7 @@ impl Layout {
     }
 
     /// Bytes of a unit of 32 rows.
-    pub(crate) fn unit_bytes(self) -> usize {
+    pub(crate) const fn unit_bytes(self) -> usize {
         PANEL
             * match self {
                 Layout::F32 | Layout::Bf16 => 4,
@@ -152,7 +152,7 @@ impl Layout {
     }
 
     /// How a block's sum is put together; None for float layouts, which multiply activations as they are.
-    pub(crate) fn kind(self) -> Option<Kind> {
+    pub(crate) const fn kind(self) -> Option<Kind> {
         Some(match self {
             Layout::F32 | Layout::F16 | Layout::Bf16 => return None,
             Layout::Q4_0 => Kind::Plain { offset: 8 },
