@@ -185,7 +185,7 @@ impl Format {
         self.write(values, Some(importance), out)
     }
 
-    /// Whether values can be turned into this format.
+    /// Whether values can be turned into this format: all but whole numbers, truth values and F8_E8M0.
     pub fn can_encode(&self) -> bool {
         self.encoder.is_some()
     }

@@ -20,7 +20,15 @@ const NEAR: usize = 24;
 pub(crate) struct Lattice<const DIMS: usize> {
     points: &'static [[i8; DIMS]],
     levels: &'static [i8],
-    near: OnceLock<Vec<[u16; NEAR]>>,
+    near: OnceLock<Near<DIMS>>,
+}
+
+/// What the search looks up.
+struct Near<const DIMS: usize> {
+    /// The points, as they are compared.
+    points: Vec<[f32; DIMS]>,
+    /// For every key, the points nearest to its place.
+    codes: Vec<[u16; NEAR]>,
 }
 
 /// How a format lays scales and shifts over a block's values.
@@ -221,12 +229,12 @@ impl<const DIMS: usize> Lattice<DIMS> {
             let (mut least, mut chosen) = (f32::INFINITY, [0.0; DIMS]);
             for (down, &shift) in shifts.iter().enumerate() {
                 let place: [f32; DIMS] = std::array::from_fn(|i| x[i] * inverse - shift);
-                for &code in &near[self.key(&place)] {
-                    let point = self.points[usize::from(code)].map(f32::from);
-                    let mut error = 0.0;
-                    for i in 0..DIMS {
-                        error += w[i] * (point[i] - place[i]) * (point[i] - place[i]);
-                    }
+                for &code in &near.codes[self.key(&place)] {
+                    let point = &near.points[usize::from(code)];
+                    let error = sum(std::array::from_fn::<_, DIMS, _>(|i| {
+                        let off = point[i] - place[i];
+                        w[i] * off * off
+                    }));
                     if error < least {
                         least = error;
                         chosen = point.map(|coordinate| coordinate + shift);
@@ -254,8 +262,8 @@ impl<const DIMS: usize> Lattice<DIMS> {
         })
     }
 
-    /// For every key, the points nearest to its place.
-    fn near(&self) -> &[[u16; NEAR]] {
+    /// The tables of the search.
+    fn near(&self) -> &Near<DIMS> {
         self.near.get_or_init(|| {
             let count = self.levels.len();
             let mut order = Vec::with_capacity(self.points.len());
@@ -275,9 +283,25 @@ impl<const DIMS: usize> Lattice<DIMS> {
                 order[..NEAR].sort_unstable();
                 std::array::from_fn(|i| order[i].1)
             };
-            (0..count.pow(DIMS as u32)).map(&mut nearest).collect()
+            Near {
+                codes: (0..count.pow(DIMS as u32)).map(&mut nearest).collect(),
+                points: self.points.iter().map(|point| point.map(f32::from)).collect(),
+            }
         })
     }
+}
+
+/// The sum of a power of two of terms, by halves, so that it vectorises.
+#[inline(always)]
+fn sum<const DIMS: usize>(mut terms: [f32; DIMS]) -> f32 {
+    let mut half = DIMS / 2;
+    while half > 0 {
+        for i in 0..half {
+            terms[i] += terms[i + half];
+        }
+        half /= 2;
+    }
+    terms[0]
 }
 
 /// Splits 256 values into magnitudes and a byte of signs for every eight.

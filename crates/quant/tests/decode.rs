@@ -1,6 +1,7 @@
 //! Decoding against the `gguf` package: our own checksums (`goldens.py` wrote them), and the shared goldens.
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+#[path = "support/common.rs"]
 mod common;
 
 use common::{Splitmix, safetensors};

@@ -1,6 +1,7 @@
 //! Laws every format keeps, by enumeration over `FORMATS`, and the encoders against their references.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may")]
 
+#[path = "support/common.rs"]
 mod common;
 
 use std::collections::HashSet;

@@ -5,8 +5,8 @@
 
 use super::iq4_nl::{LEVELS, levels, nearest};
 use super::{Encoder, Format};
-use crate::fit::{self, Nested};
-use crate::{block, float};
+use crate::fit::nested::Nested;
+use crate::{block, fit, float};
 
 /// Four bits on a curve, one scale for 32 under one for 256.
 pub static IQ4_XS: Format = Format::new("IQ4_XS", Some(23), 256, 136, decode).written_by(Encoder {

@@ -7,8 +7,8 @@
 //! `32 j + l` in bits `2 j` of byte `l`; `d` F16; `dmin` F16. Source: ggml, `block_q2_K`.
 
 use super::{Encoder, Format};
-use crate::fit::{self, NestedAffine};
-use crate::{block, float};
+use crate::fit::nested::NestedAffine;
+use crate::{block, fit, float};
 
 /// Two bits, scale and minimum for 16.
 pub static Q2_K: Format = Format::new("Q2_K", Some(10), 256, 84, decode).written_by(Encoder {

@@ -4,8 +4,8 @@
 //! Q2_K; 12 of `s`, see [`scales`]; `d` F16. Source: ggml, `block_q3_K`.
 
 use super::{Encoder, Format};
-use crate::fit::{self, Nested};
-use crate::{block, float};
+use crate::fit::nested::Nested;
+use crate::{block, fit, float};
 
 /// Three bits, one scale for 16.
 pub static Q3_K: Format = Format::new("Q3_K", Some(11), 256, 110, decode).written_by(Encoder {

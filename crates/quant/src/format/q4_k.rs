@@ -4,8 +4,8 @@
 //! two sub-blocks, the first in the low halves. Source: ggml, `block_q4_K`.
 
 use super::{Encoder, Format};
-use crate::fit::{self, NestedAffine};
-use crate::{block, float};
+use crate::fit::nested::NestedAffine;
+use crate::{block, fit, float};
 
 /// Four bits, scale and minimum for 32.
 pub static Q4_K: Format = Format::new("Q4_K", Some(12), 256, 144, decode).written_by(Encoder {

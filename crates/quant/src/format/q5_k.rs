@@ -5,8 +5,8 @@
 
 use super::q4_k::{put_scales, scale_and_min};
 use super::{Encoder, Format};
-use crate::fit::{self, NestedAffine};
-use crate::{block, float};
+use crate::fit::nested::NestedAffine;
+use crate::{block, fit, float};
 
 /// Five bits, scale and minimum for 32.
 pub static Q5_K: Format = Format::new("Q5_K", Some(13), 256, 176, decode).written_by(Encoder {

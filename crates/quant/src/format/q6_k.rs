@@ -4,8 +4,8 @@
 //! two, value `32 j + l` of 128 in bits `2 j` of byte `l`; 16 of `s`; `d` F16. Source: ggml, `block_q6_K`.
 
 use super::{Encoder, Format};
-use crate::fit::{self, Nested};
-use crate::{block, float};
+use crate::fit::nested::Nested;
+use crate::{block, fit, float};
 
 /// Six bits, one scale for 16.
 pub static Q6_K: Format = Format::new("Q6_K", Some(14), 256, 210, decode).written_by(Encoder {
