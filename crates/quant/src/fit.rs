@@ -33,10 +33,10 @@ pub(crate) fn to_f16(value: f32) -> f32 {
     f16_to_f32(f32_to_f16(value.clamp(-F16_MAX, F16_MAX)))
 }
 
-/// `1 / scale`, or zero when there is no scale.
+/// `1 / scale`, or zero when there is no scale, or one so small that its inverse would be infinite.
 #[inline(always)]
 pub(crate) fn inverse(scale: f32) -> f32 {
-    if scale == 0.0 { 0.0 } else { 1.0 / scale }
+    if scale.abs() < f32::MIN_POSITIVE { 0.0 } else { 1.0 / scale }
 }
 
 /// How much each value's error counts: its importance times its size, damped by the block's spread.

@@ -239,13 +239,15 @@ fn whatever_is_encoded_decodes_to_finite_values() {
         FORMATS.iter().enumerate().filter(|(_, format)| format.can_encode() && format.block > 1)
     {
         let mut numbers = Splitmix(seed as u64);
-        for _ in 0..24 {
+        for _ in 0..48 {
             let mut importance = vec![0.0; 512];
             importance.fill_with(|| f32::from_bits(numbers.next() as u32));
-            let spread = numbers.next() % 40;
+            // From exponents at the very bottom to 2^11, over wide and narrow ranges.
+            let top = 1 + numbers.next() % 137;
+            let spread = numbers.next() % top;
             let value = |_| {
                 let number = numbers.next();
-                let exponent = (127 + 10 - (number >> 32) % (spread + 1)) as u32;
+                let exponent = (top - (number >> 32) % (spread + 1)) as u32;
                 f32::from_bits(number as u32 & 0x807f_ffff | exponent << 23)
             };
             let values: Vec<f32> = (0..512).map(value).collect();

@@ -41,11 +41,11 @@ fn encode(values: &[f32], importance: Option<&[f32]>, out: &mut [u8]) {
         // The largest value's exponent, two lower: the largest code is 6, of exponent two.
         let peak = fit::peak(values).abs();
         let exponent = (peak.to_bits() >> 23).saturating_sub(2) as u8;
-        let inverse = 1.0 / float::e8m0_half_to_f32(exponent);
+        let scale = float::e8m0_half_to_f32(exponent);
         block[0] = exponent;
         for i in 0..16 {
             block[1 + i] =
-                nearest_e2m1(values[i] * inverse) | nearest_e2m1(values[16 + i] * inverse) << 4;
+                nearest_e2m1(values[i] / scale) | nearest_e2m1(values[16 + i] / scale) << 4;
         }
     });
 }
