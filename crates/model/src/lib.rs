@@ -15,6 +15,7 @@ pub mod net;
 pub mod op;
 pub mod plan;
 pub mod rope;
+pub mod schedule;
 pub mod source;
 
 pub use error::Error;

@@ -395,7 +395,7 @@ impl<'n> Flat<'n> {
         }
         let select_bias = select_bias.map(|weight| net.param(&weight, ".bias", [1, 1, experts]));
         let op = Op::Route { routing, select_bias };
-        Routes { at: self.0.then(op, &[], k.max(1), None), experts, k: k.max(1) }
+        Routes { at: self.0.then(op, &[], 2 * k.max(1), None), experts, k: k.max(1) }
     }
 
     /// Each row through the matrices of the experts chosen for it: `[tokens, in]` -> `[tokens * k, out]`.

@@ -225,7 +225,7 @@ pub enum Op {
         /// Parts of a row of a.
         parts: usize,
     },
-    /// router logits `[tokens, experts]` -> routes `[tokens, k]` (expert, weight)
+    /// router logits `[tokens, experts]` -> routes `[tokens, k, 2]` (expert, weight)
     Route {
         /// How experts are chosen.
         routing: Routing,

@@ -70,7 +70,16 @@ pub struct Buffers {
     pub wanted_widths: Vec<usize>,
 }
 
-/// Assigns buffers first come, first free. A node never shares its buffer with one of its inputs.
+/// Whether a node may write its result over its first input.
+pub fn in_place(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Rope { .. } | Op::Add | Op::Mul | Op::Scale { .. } | Op::Softcap { .. }
+    )
+}
+
+/// Assigns buffers first come, first free. A node shares its buffer with its first input where it may
+/// write over it ([`in_place`]) and is its last reader, and with no other input.
 pub fn buffers(graph: &Graph) -> Buffers {
     let last_use = last_uses(graph);
     let wanted_from =
@@ -81,6 +90,18 @@ pub fn buffers(graph: &Graph) -> Buffers {
         let width = node.width * node.rows_per_token;
         let wanted = id >= wanted_from;
         let widths = if wanted { &buffers.wanted_widths } else { &buffers.widths };
+        let first = node.inputs.first().copied();
+        let over = first.filter(|input| {
+            in_place(&node.op)
+                && last_use[*input] == id
+                && graph.nodes[*input].width == node.width
+                && node.inputs[1..].iter().all(|other| other != input)
+        });
+        if let Some(input) = over {
+            buffers.of.push(buffers.of[input]);
+            release(&mut free, &buffers.of, &node.inputs[1..], |input| last_use[input] == id);
+            continue;
+        }
         // The free buffer that fits best: the smallest large enough, else the largest.
         let best = free.iter().copied().enumerate().min_by_key(|(_, buffer)| {
             let has = widths[*buffer];
@@ -100,13 +121,17 @@ pub fn buffers(graph: &Graph) -> Buffers {
         let widths = if wanted { &mut buffers.wanted_widths } else { &mut buffers.widths };
         widths[buffer] = widths[buffer].max(width);
         buffers.of.push(buffer);
-        let mut done: Vec<NodeId> =
-            node.inputs.iter().copied().filter(|input| last_use[*input] == id).collect();
-        done.sort_unstable();
-        done.dedup();
-        free.extend(done.into_iter().map(|input| buffers.of[input]));
+        release(&mut free, &buffers.of, &node.inputs, |input| last_use[input] == id);
     }
     buffers
+}
+
+fn release(free: &mut Vec<usize>, of: &[usize], inputs: &[NodeId], done: impl Fn(NodeId) -> bool) {
+    for input in inputs.iter().copied().filter(|input| done(*input)) {
+        if !free.contains(&of[input]) {
+            free.push(of[input]);
+        }
+    }
 }
 
 fn last_uses(graph: &Graph) -> Vec<NodeId> {

@@ -18,7 +18,7 @@ pub(super) fn read(
     gguf_style: RopeStyle,
     kind: Option<&str>,
 ) -> Result<Rope, Error> {
-    if dims < 2 || dims % 2 != 0 {
+    if dims < 2 || !dims.is_multiple_of(2) {
         return Err(facts.bad(
             ("head_dim", "rope.dimension_count"),
             dims,
