@@ -26,6 +26,7 @@ mod isa;
 mod kernels;
 mod kv;
 mod linear;
+pub mod measure;
 mod norm;
 mod pool;
 mod rope;
