@@ -1,1 +1,9 @@
 //! Text to ids and back: tokenizers, chat templates, reasoning formats, message types.
+
+mod error;
+pub mod message;
+pub mod stream;
+pub mod template;
+pub mod tokenizer;
+
+pub use error::{Error, Result};
