@@ -272,8 +272,8 @@ fn part(gain: &[f32], i: usize, group: usize) -> &[f32] {
     &gain[i % (gain.len() / group) * group..][..group]
 }
 
-fn each(x: &[f32], f: impl Fn(usize, f32) -> f32) -> impl Iterator<Item = f32> {
-    x.iter().enumerate().map(move |(i, x)| f(i, *x))
+fn each(x: &[f32], f: impl Fn(usize, f32) -> f32) -> Vec<f32> {
+    x.iter().enumerate().map(|(i, x)| f(i, *x)).collect()
 }
 
 fn zip(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> Vec<f32> {

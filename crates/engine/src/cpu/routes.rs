@@ -25,6 +25,12 @@ pub(super) struct Routes {
 }
 
 impl Routes {
+    /// Room for `k` experts of each of `rows` rows, chosen by `node`.
+    pub(super) fn new(node: usize, rows: usize, k: usize) -> Self {
+        let (ids, weights) = (vec![0; rows * k], vec![0.0; rows * k]);
+        Routes { node, k, ids, weights, ..Routes::default() }
+    }
+
     /// Sorts rows by expert; within an expert they stay in order.
     pub(super) fn sort(&mut self, experts: usize) {
         let total = self.ids.len();

@@ -3,7 +3,7 @@
 use std::mem;
 
 use kernels::{
-    Activation as KernelActivation, Attend, GateRows, Group, GroupScore, HeadRows, Input, Job, Mask,
+    Activation as KernelActivation, AlignedBytes, Attend, GateRows, Group, GroupScore, HeadRows, Input, Job, Mask,
     Needs, Renormalise as KernelRenormalise, Rope as KernelRope, RopeStyle as KernelStyle,
     RouteGroups, RouteScore, Routing as KernelRouting, Sequence, SwigluClamp,
 };
@@ -41,9 +41,8 @@ impl Running {
             let result = match &node.op {
                 Op::Attend { attention: a, sinks } => {
                     let (a, sinks) = (*a, *sinks);
-                    self.attend(id, &a, sinks, attention, batch, &mut out[..len]);
                     attention += 1;
-                    Ok(())
+                    self.attend(id, &a, sinks, attention - 1, batch, &mut out[..len])
                 }
                 Op::Route { .. } => {
                     self.route(id, rows);
@@ -150,13 +149,7 @@ impl Running {
         let experts = self.graph.nodes[self.graph.nodes[id].inputs[0]].width;
         let mut logits = self.input(id, 0, rows).to_vec();
         let k = routing.k;
-        let mut routes = Routes {
-            node: id,
-            k,
-            ids: vec![0; rows * k],
-            weights: vec![0.0; rows * k],
-            ..Routes::default()
-        };
+        let mut routes = Routes::new(id, rows, k);
         let how = KernelRouting {
             k,
             score: match routing.score {
@@ -192,10 +185,10 @@ impl Running {
         index: usize,
         batch: &Batch,
         out: &mut [f32],
-    ) {
+    ) -> Result<(), Error> {
         let rows = batch.rows();
         let shape = self.shapes[index];
-        let mut cache = mem::take(&mut self.cache[index]);
+        let mut cache = mem::replace(&mut self.cache[index], AlignedBytes::zeroed(0)?);
         let own = a.value == op::ValueStore::Own;
         let values = if own { self.input(id, 2, rows) } else { &[] };
         let keys = self.input(id, 1, rows);
@@ -223,6 +216,7 @@ impl Running {
         let q = self.input(id, 0, rows);
         self.kernels.attend(&shape, &params, cache.as_slice(), q, &sequences, out);
         self.cache[index] = cache;
+        Ok(())
     }
 
     /// Everything but products, attention and routing. `out` is the node's buffer, `len` what it fills.
