@@ -169,7 +169,7 @@ pub struct Checkpoint {
     logical: IndexMap<Arc<str>, Logical>,
     metadata: Metadata,
     findings: Vec<Finding>,
-    /// Bytes read by [`Checkpoint::bytes`] where the files are not mapped, by tensor.
+    /// Bytes read by [`Checkpoint::bytes`], by tensor; empty where files are mapped.
     read: Vec<OnceLock<Vec<u8>>>,
 }
 
@@ -237,13 +237,15 @@ impl Checkpoint {
     /// (use [`Checkpoint::raw_rows`] or [`Checkpoint::rows_f32`] to stream).
     pub fn bytes(&self, tensor: &Tensor) -> Result<&[u8], Error> {
         let (index, source, range) = self.place(tensor)?;
-        let kept = &self.read[index];
-        if let Some(bytes) = kept.get() {
+        let kept = self.read.get(index);
+        if let Some(bytes) = kept.and_then(OnceLock::get) {
             return Ok(bytes);
         }
-        match source.bytes(range)? {
-            Cow::Borrowed(bytes) => Ok(bytes),
-            Cow::Owned(bytes) => Ok(kept.get_or_init(|| bytes)),
+        match (source.bytes(range)?, kept) {
+            (Cow::Borrowed(bytes), _) => Ok(bytes),
+            (Cow::Owned(bytes), Some(kept)) => Ok(kept.get_or_init(|| bytes)),
+            // Only empty files are not mapped when files are, and no tensor lies in them.
+            (Cow::Owned(_), None) => Ok(&[]),
         }
     }
 

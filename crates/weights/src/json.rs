@@ -149,7 +149,8 @@ impl<'a> Reader<'a> {
     ) -> Result<(), Error> {
         self.enter(b'{', "an object is expected")?;
         if self.peek() == Some(b'}') {
-            return self.leave();
+            self.leave();
+            return Ok(());
         }
         loop {
             let key = self.string_at("a key in quotation marks is expected")?;
@@ -157,10 +158,12 @@ impl<'a> Reader<'a> {
             visit(self, key)?;
             match self.peek() {
                 Some(b',') => self.at += 1,
-                Some(b'}') => return self.leave(),
+                Some(b'}') => break,
                 _ => return Err(self.fault("`,` or `}` is expected")),
             }
         }
+        self.leave();
+        Ok(())
     }
 
     /// An array: `visit` is called before each item and has to take exactly one value.
@@ -170,16 +173,19 @@ impl<'a> Reader<'a> {
     ) -> Result<(), Error> {
         self.enter(b'[', "an array is expected")?;
         if self.peek() == Some(b']') {
-            return self.leave();
+            self.leave();
+            return Ok(());
         }
         loop {
             visit(self)?;
             match self.peek() {
                 Some(b',') => self.at += 1,
-                Some(b']') => return self.leave(),
+                Some(b']') => break,
                 _ => return Err(self.fault("`,` or `]` is expected")),
             }
         }
+        self.leave();
+        Ok(())
     }
 
     /// A string.
@@ -296,10 +302,9 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn leave(&mut self) -> Result<(), Error> {
+    fn leave(&mut self) {
         self.at += 1;
         self.depth -= 1;
-        Ok(())
     }
 
     fn string_at(&mut self, why: &'static str) -> Result<Cow<'a, str>, Error> {

@@ -76,7 +76,7 @@ impl Limits {
     pub const DEFAULT: Limits = Limits {
         mapping: Mapping::Map,
         gguf_header_bytes: 64 << 20,
-        gguf_keys: 65_536,
+        gguf_keys: 8_192,
         gguf_key_bytes: 65_535,
         gguf_string_bytes: 16 << 20,
         gguf_array_items: 16 << 20,

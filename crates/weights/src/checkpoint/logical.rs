@@ -104,7 +104,7 @@ impl Checkpoint {
     /// Decodes rows of a logical tensor into `out`, `[rows, width]`.
     pub fn rows_f32(&self, name: &str, rows: Range<usize>, out: &mut [f32]) -> Result<(), Error> {
         let logical = self.logical(name)?;
-        self.check_rows(logical, &rows)?;
+        check_rows(logical, &rows)?;
         let expected = rows.len() * logical.width();
         if out.len() != expected {
             return Err(request(
@@ -117,7 +117,7 @@ impl Checkpoint {
         match &logical.kind {
             Kind::Fp8Blocks { scale, block } => self.fp8_rows(logical, scale, *block, rows, out),
             Kind::Plain(_) | Kind::Mxfp4 { .. } => {
-                let format = self.format_of(logical)?;
+                let format = format_of(logical)?;
                 decode(name, format, &self.raw_rows(name, rows)?, out)
             }
         }
@@ -127,8 +127,8 @@ impl Checkpoint {
     /// pairs rearranged (exactly) into GGML's order.
     pub fn raw_rows(&self, name: &str, rows: Range<usize>) -> Result<Cow<'_, [u8]>, Error> {
         let logical = self.logical(name)?;
-        self.check_rows(logical, &rows)?;
-        let format = self.format_of(logical)?;
+        check_rows(logical, &rows)?;
+        let format = format_of(logical)?;
         match &logical.kind {
             Kind::Mxfp4 { blocks, scales } => {
                 let groups = logical.width() / MXFP4_GROUP;
@@ -151,7 +151,7 @@ impl Checkpoint {
     /// A whole logical tensor as blocks, with their format.
     pub fn to_blocks(&self, name: &str) -> Result<(&'static Format, Cow<'_, [u8]>), Error> {
         let logical = self.logical(name)?;
-        let format = self.format_of(logical)?;
+        let format = format_of(logical)?;
         Ok((format, self.raw_rows(name, 0..logical.rows())?))
     }
 
@@ -162,33 +162,6 @@ impl Checkpoint {
                 self.release(tensor);
             }
         }
-    }
-
-    fn format_of(&self, logical: &Logical) -> Result<&'static Format, Error> {
-        logical.format().ok_or_else(|| match &logical.kind {
-            Kind::Plain(dtype) => Error::NotDecodable {
-                tensor: shown(&logical.name),
-                found: dtype.name().to_owned(),
-                why: "no program of this house computes with it",
-            },
-            Kind::Fp8Blocks { .. } | Kind::Mxfp4 { .. } => Error::NotDecodable {
-                tensor: shown(&logical.name),
-                found: "F8_E4M3 with scales".to_owned(),
-                why: "it has no blocks of its own; read its values",
-            },
-        })
-    }
-
-    fn check_rows(&self, logical: &Logical, rows: &Range<usize>) -> Result<(), Error> {
-        if rows.start <= rows.end && rows.end <= logical.rows() {
-            return Ok(());
-        }
-        Err(request(
-            &logical.name,
-            "rows asked for:",
-            format!("{rows:?}"),
-            format!("a part of 0..{}", logical.rows()),
-        ))
     }
 
     /// The bytes of `rows` rows of `row` bytes each of a stored tensor.
@@ -227,11 +200,40 @@ impl Checkpoint {
                 line_at = Some(at);
             }
             for (values, factor) in values.chunks_mut(block_columns).zip(&line) {
-                values.iter_mut().for_each(|value| *value *= factor);
+                for value in values {
+                    *value *= factor;
+                }
             }
         }
         Ok(())
     }
+}
+
+fn format_of(logical: &Logical) -> Result<&'static Format, Error> {
+    logical.format().ok_or_else(|| match &logical.kind {
+        Kind::Plain(dtype) => Error::NotDecodable {
+            tensor: shown(&logical.name),
+            found: dtype.name().to_owned(),
+            why: "no program of this house computes with it",
+        },
+        Kind::Fp8Blocks { .. } | Kind::Mxfp4 { .. } => Error::NotDecodable {
+            tensor: shown(&logical.name),
+            found: "F8_E4M3 with scales".to_owned(),
+            why: "it has no blocks of its own; read its values",
+        },
+    })
+}
+
+fn check_rows(logical: &Logical, rows: &Range<usize>) -> Result<(), Error> {
+    if rows.start <= rows.end && rows.end <= logical.rows() {
+        return Ok(());
+    }
+    Err(request(
+        &logical.name,
+        "rows asked for:",
+        format!("{rows:?}"),
+        format!("a part of 0..{}", logical.rows()),
+    ))
 }
 
 fn decode(name: &str, format: &Format, bytes: &[u8], out: &mut [f32]) -> Result<(), Error> {

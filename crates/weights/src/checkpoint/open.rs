@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 
 use super::{Checkpoint, Container, FileInfo, Finding, Metadata, logical};
 use crate::{
-    Error, Folder, GgufMetadata, Limits, Tensor, TensorInfo,
+    Error, Folder, GgufMetadata, Limits, Mapping, Tensor, TensorInfo,
     error::{shown, shown_bytes},
     gguf, pickle, safetensors,
     source::{Source, read_bounded, read_head},
@@ -383,7 +383,7 @@ impl<'a> Assembly<'a> {
             bytes: source.len(),
             tensors: tensors.len(),
         });
-        self.tensors.reserve(tensors.len());
+        self.tensors.reserve_exact(tensors.len());
         for TensorInfo { name, shape, dtype, range } in tensors {
             let name: Arc<str> = name.into();
             let tensor = Tensor { name: name.clone(), shape, dtype, file, range };
@@ -404,11 +404,12 @@ impl<'a> Assembly<'a> {
     ) -> Result<Checkpoint, Error> {
         if let Some(folder) = around {
             self.findings.extend(folder.findings());
-            self.metadata.config = folder.config().clone();
+            self.metadata.config.clone_from(folder.config());
             self.metadata.folder = Some(folder);
         }
         let logical = logical::pair(&self.tensors, &self.metadata.config)?;
-        let read = self.tensors.iter().map(|_| OnceLock::new()).collect();
+        let kept = if self.limits.mapping == Mapping::Read { self.tensors.len() } else { 0 };
+        let read = std::iter::repeat_with(OnceLock::new).take(kept).collect();
         Ok(Checkpoint {
             path,
             container,

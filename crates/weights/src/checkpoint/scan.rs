@@ -47,7 +47,9 @@ impl Checkpoint {
         while row < logical.rows() && logical.width() > 0 {
             let end = (row + rows_at_once).min(logical.rows());
             self.scan_rows(logical, row..end, &mut values)?;
-            values.iter().for_each(|&value| running.add(value));
+            for &value in &values {
+                running.add(value);
+            }
             row = end;
         }
         self.release_logical(name);

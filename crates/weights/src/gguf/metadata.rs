@@ -57,7 +57,7 @@ impl GgufMetadata {
     /// A string.
     pub fn str(&self, key: &str) -> Result<&str, Error> {
         match self.entry(key)? {
-            Entry::Single(ValueType::Str, span) => self.text(key, self.bytes(span)?),
+            Entry::Single(ValueType::Str, span) => text(key, self.bytes(span)?),
             other => Err(mismatch(key, other, "a string")),
         }
     }
@@ -91,7 +91,7 @@ impl GgufMetadata {
 
     /// An array of strings.
     pub fn array_str(&self, key: &str) -> Result<Vec<&str>, Error> {
-        self.array_bytes(key)?.into_iter().map(|bytes| self.text(key, bytes)).collect()
+        self.array_bytes(key)?.into_iter().map(|bytes| text(key, bytes)).collect()
     }
 
     /// An array of strings as bytes, whether or not they are UTF-8.
@@ -132,7 +132,7 @@ impl GgufMetadata {
     pub fn value(&self, key: &str) -> Result<Value, Error> {
         match self.entry(key)? {
             Entry::Single(ValueType::Str, span) => {
-                Ok(Value::Str(self.text(key, self.bytes(span)?)?.to_owned()))
+                Ok(Value::Str(text(key, self.bytes(span)?)?.to_owned()))
             }
             Entry::Single(kind, span) => {
                 scalar(*kind, self.bytes(span)?).ok_or_else(|| unreadable(key))
@@ -176,11 +176,6 @@ impl GgufMetadata {
             need: span.end as u64,
             have: head.len() as u64,
         })
-    }
-
-    fn text<'a>(&self, key: &str, bytes: &'a [u8]) -> Result<&'a str, Error> {
-        std::str::from_utf8(bytes)
-            .map_err(|_| Error::NotUtf8 { what: format!("a string in `{}`", shown(key)) })
     }
 
     fn strings(&self, key: &str, count: usize, span: &Range<usize>) -> Result<Vec<&[u8]>, Error> {
@@ -233,6 +228,11 @@ impl GgufMetadata {
         };
         items.ok_or(mismatch(key, self.entry(key)?, expected))
     }
+}
+
+fn text<'a>(key: &str, bytes: &'a [u8]) -> Result<&'a str, Error> {
+    std::str::from_utf8(bytes)
+        .map_err(|_| Error::NotUtf8 { what: format!("a string in `{}`", shown(key)) })
 }
 
 fn convert<S: Copy + Into<i128>, T: TryFrom<i128>>(items: &[S]) -> Option<Vec<T>> {

@@ -6,9 +6,9 @@
 //! ended, rounded up to the alignment, as every writer in use does. So no byte belongs to two tensors,
 //! and none can hide between them.
 
-use std::ops::Range;
+use std::{collections::HashSet, ops::Range};
 
-use indexmap::{IndexMap, IndexSet, map::Entry as MapEntry};
+use indexmap::{IndexMap, map::Entry as MapEntry};
 
 use super::{ALIGNMENT_DEFAULT, ValueType};
 use crate::{
@@ -85,15 +85,7 @@ pub fn parse(head: &[u8], file_bytes: u64, limits: &Limits) -> Result<Header, Er
 
     let entries = read_entries(&mut cursor, key_count, limits)?;
     let alignment = read_alignment(head, &entries)?;
-    let mut drafts = Vec::new();
-    let mut names = IndexSet::new();
-    for _ in 0..tensor_count {
-        let draft = read_tensor(&mut cursor, limits)?;
-        if !names.insert(draft.name.clone()) {
-            return Err(Error::Duplicate { what: "tensor", name: shown(&draft.name) });
-        }
-        drafts.push(draft);
-    }
+    let drafts = read_tensors(&mut cursor, tensor_count, limits)?;
     let header_end = cursor.at as u64;
     // A file without tensors may end before its data section would begin.
     let data_start = if drafts.is_empty() { header_end } else { align(header_end, alignment)? };
@@ -261,15 +253,34 @@ fn read_alignment(head: &[u8], entries: &IndexMap<String, Entry>) -> Result<u64,
 }
 
 /// A tensor whose place in the file has not been checked yet.
-struct Draft {
-    name: String,
+struct Draft<'a> {
+    name: &'a str,
     shape: Vec<usize>,
     dtype: Dtype,
     offset: u64,
     bytes: u64,
 }
 
-fn read_tensor(cursor: &mut Cursor<'_>, limits: &Limits) -> Result<Draft, Error> {
+fn read_tensors<'a>(
+    cursor: &mut Cursor<'a>,
+    count: u64,
+    limits: &Limits,
+) -> Result<Vec<Draft<'a>>, Error> {
+    // The count is within its limit and the file can hold so many.
+    let count = crate::source::size(count)?;
+    let mut drafts = Vec::with_capacity(count);
+    let mut names = HashSet::with_capacity(count);
+    for _ in 0..count {
+        let draft = read_tensor(cursor, limits)?;
+        if !names.insert(draft.name) {
+            return Err(Error::Duplicate { what: "tensor", name: shown(draft.name) });
+        }
+        drafts.push(draft);
+    }
+    Ok(drafts)
+}
+
+fn read_tensor<'a>(cursor: &mut Cursor<'a>, limits: &Limits) -> Result<Draft<'a>, Error> {
     let length = cursor.u64("the length of a tensor name")?;
     let bytes = cursor.text(length, limits.gguf_name_bytes, || "a tensor name".to_owned())?;
     let name = std::str::from_utf8(bytes)
@@ -319,12 +330,12 @@ fn read_tensor(cursor: &mut Cursor<'_>, limits: &Limits) -> Result<Draft, Error>
     let offset = cursor.u64("a tensor's offset")?;
     let shape =
         sizes.iter().rev().map(|&size| crate::source::size(size)).collect::<Result<_, _>>()?;
-    Ok(Draft { name: name.to_owned(), shape, dtype, offset, bytes })
+    Ok(Draft { name, shape, dtype, offset, bytes })
 }
 
 /// Checks that the tensors tile the data section; gives them their places and the end of the last.
 fn place(
-    drafts: Vec<Draft>,
+    drafts: Vec<Draft<'_>>,
     data_start: u64,
     file_bytes: u64,
     alignment: u64,
@@ -333,41 +344,41 @@ fn place(
     for draft in &drafts {
         if !draft.offset.is_multiple_of(alignment) {
             return Err(Error::Unaligned {
-                tensor: shown(&draft.name),
+                tensor: shown(draft.name),
                 offset: draft.offset,
                 alignment,
             });
         }
         let end = draft.offset.saturating_add(draft.bytes);
         if end > have {
-            return Err(Error::OutOfRange { tensor: shown(&draft.name), end, have });
+            return Err(Error::OutOfRange { tensor: shown(draft.name), end, have });
         }
     }
     check_tiling(&drafts, alignment)?;
     let mut end = data_start;
-    let mut tensors = Vec::new();
+    let mut tensors = Vec::with_capacity(drafts.len());
     for Draft { name, shape, dtype, offset, bytes } in drafts {
         // Both sums stay within the file, as checked above.
         let start = data_start + offset;
         end = start + bytes;
-        tensors.push(TensorInfo { name, shape, dtype, range: start..end });
+        tensors.push(TensorInfo { name: name.to_owned(), shape, dtype, range: start..end });
     }
     Ok((tensors, end))
 }
 
-fn check_tiling(drafts: &[Draft], alignment: u64) -> Result<(), Error> {
-    let mut order: Vec<&Draft> = drafts.iter().collect();
+fn check_tiling(drafts: &[Draft<'_>], alignment: u64) -> Result<(), Error> {
+    let mut order: Vec<&Draft<'_>> = drafts.iter().collect();
     order.sort_by_key(|draft| draft.offset);
     if let Some(first) = order.first().filter(|first| first.offset > 0) {
         return Err(Error::Gap {
             first: "the start of the data".to_owned(),
-            second: shown(&first.name),
+            second: shown(first.name),
             bytes: first.offset,
         });
     }
     for pair in order.windows(2) {
         let (first, second) = (pair[0], pair[1]);
-        let (a, b) = (shown(&first.name), shown(&second.name));
+        let (a, b) = (shown(first.name), shown(second.name));
         let end = first.offset + first.bytes;
         if second.offset < end {
             return Err(Error::Overlap { first: a, second: b });
@@ -379,9 +390,7 @@ fn check_tiling(drafts: &[Draft], alignment: u64) -> Result<(), Error> {
     }
     match drafts.windows(2).find(|pair| pair[1].offset < pair[0].offset) {
         None => Ok(()),
-        Some(pair) => {
-            Err(Error::Order { first: shown(&pair[0].name), second: shown(&pair[1].name) })
-        }
+        Some(pair) => Err(Error::Order { first: shown(pair[0].name), second: shown(pair[1].name) }),
     }
 }
 

@@ -199,7 +199,9 @@ impl GgufWriter {
         for (name, (shape, dtype, bytes)) in &self.tensors {
             put_text(&mut out, name.as_bytes());
             put_u32(&mut out, shape.len() as u32);
-            shape.iter().rev().for_each(|&size| put_u64(&mut out, size));
+            for &size in shape.iter().rev() {
+                put_u64(&mut out, size);
+            }
             put_u32(&mut out, dtype.format().and_then(|format| format.ggml_type).unwrap_or(0));
             out.extend_from_slice(&u64::to_le_bytes(end));
             slots.push(Slot { name: name.clone(), start: end, bytes: *bytes });
@@ -279,21 +281,23 @@ fn put_value(out: &mut Vec<u8>, value: &Value) {
 
 fn put_array(out: &mut Vec<u8>, array: &Array) {
     match array {
-        Array::U8(items) => put_items(out, ValueType::U8, items, |value| value.to_le_bytes()),
-        Array::I8(items) => put_items(out, ValueType::I8, items, |value| value.to_le_bytes()),
-        Array::U16(items) => put_items(out, ValueType::U16, items, |value| value.to_le_bytes()),
-        Array::I16(items) => put_items(out, ValueType::I16, items, |value| value.to_le_bytes()),
-        Array::U32(items) => put_items(out, ValueType::U32, items, |value| value.to_le_bytes()),
-        Array::I32(items) => put_items(out, ValueType::I32, items, |value| value.to_le_bytes()),
-        Array::U64(items) => put_items(out, ValueType::U64, items, |value| value.to_le_bytes()),
-        Array::I64(items) => put_items(out, ValueType::I64, items, |value| value.to_le_bytes()),
-        Array::F32(items) => put_items(out, ValueType::F32, items, |value| value.to_le_bytes()),
-        Array::F64(items) => put_items(out, ValueType::F64, items, |value| value.to_le_bytes()),
+        Array::U8(items) => put_items(out, ValueType::U8, items, u8::to_le_bytes),
+        Array::I8(items) => put_items(out, ValueType::I8, items, i8::to_le_bytes),
+        Array::U16(items) => put_items(out, ValueType::U16, items, u16::to_le_bytes),
+        Array::I16(items) => put_items(out, ValueType::I16, items, i16::to_le_bytes),
+        Array::U32(items) => put_items(out, ValueType::U32, items, u32::to_le_bytes),
+        Array::I32(items) => put_items(out, ValueType::I32, items, i32::to_le_bytes),
+        Array::U64(items) => put_items(out, ValueType::U64, items, u64::to_le_bytes),
+        Array::I64(items) => put_items(out, ValueType::I64, items, i64::to_le_bytes),
+        Array::F32(items) => put_items(out, ValueType::F32, items, f32::to_le_bytes),
+        Array::F64(items) => put_items(out, ValueType::F64, items, f64::to_le_bytes),
         Array::Bool(items) => put_items(out, ValueType::Bool, items, |value| [u8::from(value)]),
         Array::Str(items) => {
             put_u32(out, ValueType::Str as u32);
             put_u64(out, items.len());
-            items.iter().for_each(|text| put_text(out, text));
+            for text in items {
+                put_text(out, text);
+            }
         }
     }
 }
@@ -306,5 +310,7 @@ fn put_items<T: Copy, const N: usize>(
 ) {
     put_u32(out, kind as u32);
     put_u64(out, items.len());
-    items.iter().for_each(|&item| out.extend_from_slice(&bytes(item)));
+    for &item in items {
+        out.extend_from_slice(&bytes(item));
+    }
 }

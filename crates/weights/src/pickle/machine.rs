@@ -110,13 +110,15 @@ impl<'a> Machine<'a, '_> {
         }
     }
 
+    #[expect(
+        clippy::match_same_arms,
+        reason = "a table of operations, grouped by what they are for"
+    )]
     fn step(&mut self, operation: u8) -> Result<(), String> {
         match operation {
             // Texts.
-            b'S' => self.line_text()?,
-            b'V' => self.line_text()?,
-            b'T' | b'B' => self.counted::<4>()?,
-            b'X' => self.counted::<4>()?,
+            b'S' | b'V' => self.line_text()?,
+            b'T' | b'B' | b'X' => self.counted::<4>()?,
             b'U' | b'C' | 0x8c => self.counted::<1>()?,
             0x8d | 0x8e | 0x96 => self.counted::<8>()?,
             // Numbers and other leaves.
