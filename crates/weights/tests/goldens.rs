@@ -199,3 +199,59 @@ fn every_quantised_file_of_the_reference_tool_opens_and_scans() {
     }
     assert_eq!(count, 10);
 }
+
+#[test]
+fn vocabularies_of_real_models_open() {
+    let Some(folder) = testkit::data("vocab_gguf") else { return };
+    let mut count = 0;
+    for path in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
+        if path.extension().is_some_and(|e| e == "gguf") {
+            let opened = Checkpoint::open(&path).unwrap_or_else(|e| panic!("{e}"));
+            let keys = opened.metadata().gguf().unwrap();
+            let tokens = keys.array_bytes("tokenizer.ggml.tokens").unwrap().len();
+            assert!(tokens > 1000);
+            assert_eq!(keys.array_i32("tokenizer.ggml.token_type").unwrap().len(), tokens);
+            assert!(!opened.metadata().config.contains_key("tokenizer.ggml.tokens"));
+            if keys.has("tokenizer.ggml.scores") {
+                assert_eq!(keys.array_f32("tokenizer.ggml.scores").unwrap().len(), tokens);
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 0);
+}
+
+#[test]
+fn a_trained_model_is_the_same_in_both_containers() {
+    let Some(folder) = testkit::data("stories260K") else { return };
+    let plain = Checkpoint::open(folder.join("hf")).unwrap();
+    let gguf = Checkpoint::open(folder.join("stories260K-f32.gguf")).unwrap();
+    assert_eq!(plain.metadata().config["vocab_size"], 512);
+    assert_eq!(
+        gguf.metadata().config["llama.block_count"],
+        plain.metadata().config["num_hidden_layers"]
+    );
+    let pairs = [
+        ("model.embed_tokens.weight", "token_embd.weight"),
+        ("model.norm.weight", "output_norm.weight"),
+        ("model.layers.0.mlp.down_proj.weight", "blk.0.ffn_down.weight"),
+    ];
+    for (ours, theirs) in pairs {
+        let (a, b) = (plain.tensor(ours).unwrap(), gguf.tensor(theirs).unwrap());
+        assert_eq!(a.shape, b.shape, "{ours}");
+        assert_eq!(plain.bytes(a).unwrap(), gguf.bytes(b).unwrap(), "{ours}");
+    }
+    let quantised = Checkpoint::open(folder.join("stories260K-q8_0.gguf")).unwrap();
+    let mut wide = vec![0.0; 64];
+    let mut exact = vec![0.0; 64];
+    quantised.rows_f32("token_embd.weight", 7..8, &mut wide).unwrap();
+    gguf.rows_f32("token_embd.weight", 7..8, &mut exact).unwrap();
+    let largest = exact.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+    assert!(wide.iter().zip(&exact).all(|(a, b)| (a - b).abs() <= largest / 127.0));
+}
+
+#[test]
+fn threads_may_share_a_checkpoint() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Checkpoint>();
+}
