@@ -13,7 +13,7 @@ mod state;
 use std::ops::Range;
 use std::sync::PoisonError;
 
-pub(crate) use state::{LANES, State};
+pub(crate) use state::{LANES, State, padded};
 
 use crate::buffer::SharedMut;
 use crate::kv::{KvShape, PAGE_TOKENS};
@@ -24,7 +24,7 @@ const SPAN_BLOCKS: usize = 16;
 /// Tokens in a span.
 const SPAN: usize = SPAN_BLOCKS * PAGE_TOKENS;
 /// Query vectors (rows × heads) that share one walk over the keys.
-const QUERIES_MAX: usize = 48;
+pub(crate) const QUERIES_MAX: usize = 48;
 
 /// Which tokens a row may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,7 +241,7 @@ impl Call<'_, '_> {
     /// Floats of working memory for a span: scaled queries, scores, one block of keys and values.
     fn work_floats(&self, queries: usize) -> usize {
         let (keys, values) = (self.shape.key_dim, self.shape.value_dim);
-        (queries * (keys + PAGE_TOKENS) + PAGE_TOKENS * (keys + values)).next_multiple_of(16) + 64
+        queries * (keys + PAGE_TOKENS) + PAGE_TOKENS * (keys + padded(values))
     }
 
     fn finish(&self, task: &Task<'_>, total: &mut State<'_>) {

@@ -33,6 +33,7 @@ mod rope;
 mod route;
 mod scalar;
 mod table;
+mod vector;
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;

@@ -1,7 +1,7 @@
 //! Plain Rust: the meaning of every operation.
 
 mod activation;
-mod attend;
+pub(crate) mod attend;
 mod elementwise;
 pub(crate) mod linear;
 mod norm;

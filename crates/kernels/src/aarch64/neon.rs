@@ -1,7 +1,27 @@
 //! Loops for NEON. Written with care but never run where this was developed: no such machine there.
 
+mod floats;
+
 use crate::Isa;
 use crate::table::Table;
 
 /// The NEON loops.
-pub(crate) static TABLE: Table = Table { isa: Isa::Neon, ..crate::scalar::TABLE };
+pub(crate) static TABLE: Table = Table {
+    isa: Isa::Neon,
+    linear: crate::scalar::linear::LINEAR,
+    rms_norm: floats::rms_norm,
+    rms_norm_in_place: floats::rms_norm_in_place,
+    layer_norm: floats::layer_norm,
+    rope: floats::rope,
+    activate: floats::activate,
+    activate_mul: floats::activate_mul,
+    swiglu_clamped: floats::swiglu_clamped,
+    sigmoid: floats::sigmoid,
+    add: floats::add,
+    mul: floats::mul,
+    add_scaled: floats::add_scaled,
+    scale: floats::scale,
+    softcap: floats::softcap,
+    softmax: floats::softmax,
+    attend_span: floats::attend_span,
+};

@@ -3,25 +3,30 @@
 /// Partial sums kept for each query vector, so that no loop has to add across lanes for each block.
 pub(crate) const LANES: usize = 16;
 
+/// Entries of a value, padded to whole vectors.
+pub(crate) fn padded(value_dim: usize) -> usize {
+    value_dim.next_multiple_of(LANES)
+}
+
 /// The states of `queries` query vectors over the tokens seen so far.
 pub(crate) struct State<'a> {
     /// The greatest score, `[queries]`; −∞ before the first token.
     pub(crate) max: &'a mut [f32],
     /// Σ exp(score − max), `[queries, LANES]`, to be added up.
     pub(crate) sum: &'a mut [f32],
-    /// Σ exp(score − max) · value, `[queries, value_dim]`.
+    /// Σ exp(score − max) · value, `[queries, value_dim]`, rows padded to whole vectors.
     pub(crate) acc: &'a mut [f32],
 }
 
 impl<'a> State<'a> {
     /// Floats that the states of `queries` query vectors take.
     pub(crate) fn floats(queries: usize, value_dim: usize) -> usize {
-        (queries * (value_dim + LANES + 1)).next_multiple_of(16)
+        (queries * (padded(value_dim) + LANES + 1)).next_multiple_of(LANES)
     }
 
     /// Lays the states out in `buffer`, as found there.
     pub(crate) fn carve(buffer: &'a mut [f32], queries: usize, value_dim: usize) -> Self {
-        let (acc, rest) = buffer.split_at_mut(queries * value_dim);
+        let (acc, rest) = buffer.split_at_mut(queries * padded(value_dim));
         let (sum, rest) = rest.split_at_mut(queries * LANES);
         Self { max: &mut rest[..queries], sum, acc }
     }
@@ -33,7 +38,8 @@ impl<'a> State<'a> {
         self.acc.fill(0.0);
     }
 
-    fn dims(&self) -> usize {
+    /// Entries from one query vector's values to the next.
+    pub(crate) fn dims(&self) -> usize {
         self.acc.len() / self.max.len()
     }
 

@@ -3,11 +3,11 @@
 use half::f16;
 
 use crate::attend::{LANES, Span, State};
-use crate::kv::{GROUP, KvFormat, PAGE_TOKENS, ValueStore};
+use crate::kv::{GROUP, KvFormat, KvShape, PAGE_TOKENS, ValueStore};
 
 /// Adds the tokens of a span to `state`.
 pub(super) fn attend_span(span: &Span<'_>, state: &mut State<'_>, work: &mut [f32]) {
-    let (key_dim, value_dim) = (span.shape.key_dim, span.shape.value_dim);
+    let (key_dim, value_dim, dims) = (span.shape.key_dim, span.shape.value_dim, state.dims());
     let (keys, work) = work.split_at_mut(PAGE_TOKENS * key_dim);
     let (values, work) = work.split_at_mut(PAGE_TOKENS * value_dim);
     let scores = &mut work[..PAGE_TOKENS];
@@ -32,7 +32,7 @@ pub(super) fn attend_span(span: &Span<'_>, state: &mut State<'_>, work: &mut [f3
             let old = state.max[i];
             let max = scores[tokens.clone()].iter().copied().fold(old, f32::max);
             let keep = if old == f32::NEG_INFINITY { 0.0 } else { (old - max).exp() };
-            let acc = &mut state.acc[i * value_dim..][..value_dim];
+            let acc = &mut state.acc[i * dims..][..value_dim];
             state.max[i] = max;
             acc.iter_mut().for_each(|x| *x *= keep);
             state.sum[i * LANES] *= keep;
@@ -56,16 +56,24 @@ fn decode_block(span: &Span<'_>, block: usize, keys: &mut [f32], values: &mut [f
         i / PAGE_TOKENS / GROUP * PAGE_TOKENS + i % PAGE_TOKENS
     });
     match shape.value {
-        ValueStore::Own => {
-            decode(shape.format, value_bytes, values, |i| {
-                i / dim * dim.div_ceil(GROUP) + i % dim / GROUP
-            });
-        }
+        ValueStore::Own => decode_values(shape, value_bytes, dim, values),
         ValueStore::PrefixOfKey => {
             for (i, x) in values.iter_mut().enumerate() {
                 *x = keys[i % dim * PAGE_TOKENS + i / dim];
             }
         }
+    }
+}
+
+/// Values as floats, `[32, stride]`; what is past a value's entries becomes 0.
+pub(crate) fn decode_values(shape: &KvShape, bytes: &[u8], stride: usize, values: &mut [f32]) {
+    let dim = shape.value_dim;
+    decode(shape.format, bytes, &mut values[..PAGE_TOKENS * dim], |i| {
+        i / dim * dim.div_ceil(GROUP) + i % dim / GROUP
+    });
+    for t in (0..PAGE_TOKENS).rev() {
+        values.copy_within(t * dim..(t + 1) * dim, t * stride);
+        values[t * stride + dim..(t + 1) * stride].fill(0.0);
     }
 }
 

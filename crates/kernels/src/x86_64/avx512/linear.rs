@@ -23,6 +23,9 @@ use formats::*;
 /// The AVX-512 loops.
 pub(crate) static LINEAR: Linear = Linear { quantize, expand, tile, direct, direct_rows: 4, float };
 
+/// How far ahead of a unit its successor is fetched.
+const AHEAD: usize = 4096;
+
 /// How one block of 32 columns comes out of a panel's bytes. Everything is unsafe alike: it needs this
 /// file's instructions and a pointer to a whole unit, and is inlined where both are at hand.
 trait Unpack {
@@ -96,6 +99,9 @@ fn add<W: Unpack, const M: usize>(panel: &[u8], x: &[&[Block]], offset: i32, sum
         let mut unit = panel.as_ptr();
         let mut b = 0;
         while b < blocks {
+            for line in (0..W::BYTES).step_by(64) {
+                _mm_prefetch::<_MM_HINT_T0>(unit.wrapping_add(AHEAD + line).cast());
+            }
             for block in 0..W::BLOCKS {
                 let mut at = x;
                 for m in 0..M {
