@@ -62,15 +62,14 @@ impl FolderFile {
     }
 }
 
-/// Configs that are parsed when the folder is opened, and whether they describe the tokenizer.
-const CONFIGS: [&str; 8] = [
+/// Configs that are parsed when the folder is opened.
+const CONFIGS: [&str; 7] = [
     "config.json",
     "generation_config.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
     "chat_template.json",
-    "preprocessor_config.json",
     "adapter_config.json",
 ];
 
@@ -153,8 +152,8 @@ impl Folder {
         self.parsed("added_tokens.json")
     }
 
-    /// A parsed config by file name: the ones above, `chat_template.json`,
-    /// `preprocessor_config.json` and `adapter_config.json`.
+    /// A parsed config by file name: the ones above, `chat_template.json` and
+    /// `adapter_config.json`.
     pub fn parsed(&self, name: &str) -> Option<&Map<String, Value>> {
         self.configs.get(name)
     }

@@ -94,7 +94,13 @@ fn open_folder(folder: &Path, limits: &Limits) -> Result<Checkpoint, Error> {
     if !files.is_empty() {
         return Err(several("GGUF files; give one of them", &files));
     }
-    if let Some(name) = around.names().find(|name| pickle::is_named_like(name)) {
+    let is_pickle = |name: &&str| {
+        let sniffed = || {
+            read_head(&folder.join(name), SNIFF_BYTES).is_ok_and(|head| pickle::looks_like(&head))
+        };
+        pickle::is_named_like(name) || (name.to_ascii_lowercase().ends_with(".bin") && sniffed())
+    };
+    if let Some(name) = around.names().find(is_pickle) {
         return Err(refuse_pickle(&folder.join(name), limits));
     }
     Err(several("files", &around.names().collect::<Vec<_>>()))
@@ -114,9 +120,17 @@ fn file_name(path: &Path) -> String {
 }
 
 fn open_safetensors(path: &Path, limits: &Limits) -> Result<Checkpoint, Error> {
+    // One shard of several stands for all, as the index beside it says.
+    let name = file_name(path);
+    if let Some((set, ..)) = shard_of(&name, ".safetensors") {
+        let index = path.with_file_name(format!("{set}.safetensors.index.json"));
+        if index.is_file() {
+            return open_index(&index, limits);
+        }
+    }
     // The file that belongs to the folder it lies in; others stand for themselves.
     let folder = path.parent().filter(|folder| folder.join("config.json").is_file());
-    let around = match folder.filter(|_| file_name(path) == "model.safetensors") {
+    let around = match folder.filter(|_| name == "model.safetensors") {
         Some(folder) => Some(Folder::read(folder, limits)?),
         None => None,
     };
@@ -234,7 +248,7 @@ fn read_split(metadata: &GgufMetadata) -> Result<Option<Split>, Error> {
 /// The paths of all shards, derived from one shard's own name: `<set>-00001-of-00003.gguf`.
 fn shard_names(path: &Path, split: &Split) -> Result<Vec<PathBuf>, Error> {
     let name = file_name(path);
-    let (set, number, count) = shard_of(&name).ok_or_else(|| Error::Split {
+    let (set, number, count) = shard_of(&name, ".gguf").ok_or_else(|| Error::Split {
         why: format!(
             "it states {} shards, but `{}` is not named like one (`name-00001-of-{:05}.gguf`)",
             split.count,
@@ -268,9 +282,9 @@ fn check_shard(path: &Path, number: u64, first: &Split, found: Option<Split>) ->
     Err(Error::Split { why }.within(path))
 }
 
-/// Set, number and count in `<set>-00001-of-00003.gguf`.
-fn shard_of(name: &str) -> Option<(&str, u64, u64)> {
-    let stem = name.strip_suffix(".gguf")?;
+/// Set, number and count in `<set>-00001-of-00003` before `extension`.
+fn shard_of<'a>(name: &'a str, extension: &str) -> Option<(&'a str, u64, u64)> {
+    let stem = name.strip_suffix(extension)?;
     let (rest, count) = stem.rsplit_once("-of-")?;
     let (set, number) = rest.rsplit_once('-')?;
     let digits = |text: &str| -> Option<u64> {
@@ -282,7 +296,8 @@ fn shard_of(name: &str) -> Option<(&str, u64, u64)> {
 
 /// What a GGUF file and the shards beside it have in common.
 fn set_of(name: &str) -> String {
-    shard_of(name).map_or_else(|| name.to_owned(), |(set, _, count)| format!("{set}-of-{count}"))
+    shard_of(name, ".gguf")
+        .map_or_else(|| name.to_owned(), |(set, _, count)| format!("{set}-of-{count}"))
 }
 
 /// The checkpoint while its files are being added.

@@ -50,6 +50,10 @@ fn s10_refused_by_name_and_by_content() {
     cage.put("config.json", b"{}");
     cage.put("pytorch_model.bin", program);
     assert!(matches!(refused_path(cage.path()), Error::Pickle { .. }));
+    // Under a name that tells nothing, its content does.
+    std::fs::rename(cage.path().join("pytorch_model.bin"), cage.path().join("weights.bin"))
+        .unwrap();
+    assert!(matches!(refused_path(cage.path()), Error::Pickle { .. }));
     // Protocol 0 is text: only the name tells.
     assert_eq!(names(&refused_report("a.pkl", b"cposix\nsystem\n(S'id'\ntR.")), ["posix.system"]);
 }
