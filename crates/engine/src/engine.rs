@@ -188,7 +188,7 @@ impl Engine {
         }
         let mut sampler = Sampler::new(request.sampler.clone(), vocab)?;
         // Penalties look back over the prompt too.
-        request.prompt.iter().for_each(|id| sampler.accept(*id));
+        sampler.prompt(&request.prompt);
         let id = RequestId(self.next);
         self.next += 1;
         let prompt_tokens = request.prompt.len();

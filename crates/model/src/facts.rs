@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod rope;
+mod words;
 
 /// Which vocabulary a checkpoint speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,14 +52,43 @@ pub struct Facts<'a> {
     pub family: &'static str,
 }
 
+/// What a family knows of its rotation before it reads a configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Turning<'k> {
+    /// Entries of a head that turn.
+    pub dims: usize,
+    /// How its GGUF files pair entries.
+    pub gguf: RopeStyle,
+    /// How its checkpoints on the hub pair them.
+    pub hub: RopeStyle,
+    /// The kind of layer, where `rope_parameters` has one set for each.
+    pub kind: Option<&'k str>,
+    /// The base, where the file names none.
+    pub theta: f64,
+}
+
+impl Turning<'_> {
+    /// Halves on the hub, base 10 000, all layers alike.
+    pub fn usual(dims: usize, gguf: RopeStyle) -> Self {
+        Turning { dims, gguf, hub: RopeStyle::Halves, kind: None, theta: 10_000.0 }
+    }
+}
+
 /// No size in a configuration may be larger: beyond any model there is, and products of three fit.
 pub const LARGEST: usize = 1 << 24;
 
 impl<'a> Facts<'a> {
-    /// The value of a setting; JSON's null counts as absent.
+    /// The value of a setting; in `config.json`, null counts as absent. (In GGUF's metadata it stands for a
+    /// number that is none, and is refused where a number is wanted.)
     pub fn value(&self, key: Key) -> Option<&'a Value> {
         let name = self.name(key)?;
-        self.values.get(&name).filter(|value| !value.is_null())
+        let absent = |value: &Value| value.is_null() && self.dialect == Dialect::HuggingFace;
+        self.values.get(&name).filter(|value| !absent(value))
+    }
+
+    /// Whether the setting is spelled out, be it as null.
+    pub fn spelled(&self, key: Key) -> bool {
+        self.name(key).is_some_and(|name| self.values.contains_key(&name))
     }
 
     /// A positive whole number.
@@ -114,9 +144,34 @@ impl<'a> Facts<'a> {
         number.map(Some).ok_or_else(|| self.bad(key, value, "a finite number"))
     }
 
-    /// A positive `f32`: norms' epsilons and the like.
+    /// A positive number, or `default` where absent.
+    pub fn positive_or(&self, key: Key, default: f64) -> Result<f64, Error> {
+        let number = self.float_or(key, default)?;
+        if number > 0.0 { Ok(number) } else { Err(self.bad(key, number, "a positive number")) }
+    }
+
+    /// A positive number; `default` where absent, and none where `config.json` says null.
+    pub fn positive_unless_null(&self, key: Key, default: f64) -> Result<Option<f64>, Error> {
+        if self.spelled(key) && self.value(key).is_none() {
+            return Ok(None);
+        }
+        self.positive_or(key, default).map(Some)
+    }
+
+    /// A norm's epsilon: between 0 and 1.
     pub fn epsilon(&self, key: Key) -> Result<f32, Error> {
-        let eps = self.float(key)?;
+        self.epsilon_in(key, self.float(key)?)
+    }
+
+    /// A norm's epsilon, or the `default` of the reference implementation where `config.json` is silent.
+    pub fn epsilon_or(&self, key: Key, default: f64) -> Result<f32, Error> {
+        match self.dialect {
+            Dialect::HuggingFace => self.epsilon_in(key, self.float_or(key, default)?),
+            Dialect::Gguf => self.epsilon(key),
+        }
+    }
+
+    fn epsilon_in(&self, key: Key, eps: f64) -> Result<f32, Error> {
         if eps > 0.0 && eps < 1.0 {
             Ok(eps as f32)
         } else {
@@ -130,6 +185,11 @@ impl<'a> Facts<'a> {
             None => Ok(default),
             Some(value) => value.as_bool().ok_or_else(|| self.bad(key, value, "true or false")),
         }
+    }
+
+    /// Refuses a setting that is there and says otherwise than `only`: what the family can't honour.
+    pub fn only(&self, key: Key, only: bool) -> Result<(), Error> {
+        if self.flag_or(key, only)? == only { Ok(()) } else { Err(self.bad(key, !only, only)) }
     }
 
     /// A word, if it is given.
@@ -187,13 +247,55 @@ impl<'a> Facts<'a> {
     /// The rotation of `dims` entries that these facts describe, with any scaling.
     /// `gguf_style` is how this family's GGUF files pair entries; Hugging Face pairs halves.
     pub fn rope(&self, dims: usize, gguf_style: RopeStyle) -> Result<Rope, Error> {
-        rope::read(self, dims, gguf_style, None)
+        self.rope_as(&Turning::usual(dims, gguf_style))
     }
 
     /// As [`Facts::rope`], for models that turn layers of different kinds (`full_attention`,
     /// `sliding_attention`) differently and say so in `rope_parameters`.
     pub fn rope_for(&self, dims: usize, gguf_style: RopeStyle, kind: &str) -> Result<Rope, Error> {
-        rope::read(self, dims, gguf_style, Some(kind))
+        self.rope_as(&Turning { kind: Some(kind), ..Turning::usual(dims, gguf_style) })
+    }
+
+    /// The rotation that these facts describe, given what the family knows of it.
+    pub fn rope_as(&self, turning: &Turning<'_>) -> Result<Rope, Error> {
+        rope::read(self, turning)
+    }
+
+    /// Whether `rope_parameters` has a set of its own for this kind of layer.
+    pub fn rope_nested(&self, kind: &str) -> bool {
+        let given = self.value(("rope_parameters", "")).and_then(Value::as_object);
+        given.and_then(|map| map.get(kind)).is_some_and(Value::is_object)
+    }
+
+    /// How many of a head's entries turn: `partial_rotary_factor` of them (`rotary_pct` in older files),
+    /// or GGUF's `rope.dimension_count`. `default` is the factor `config.json`'s silence means.
+    pub fn rotary_dims(&self, head_dim: usize, default: f64) -> Result<usize, Error> {
+        if self.dialect == Dialect::Gguf {
+            return self.size_or(("", "rope.dimension_count"), head_dim);
+        }
+        let key = ("partial_rotary_factor", "");
+        let inner = self.value(("rope_parameters", "")).and_then(Value::as_object);
+        let inner = match inner {
+            Some(values) => Facts { values, ..*self }.float_opt(key)?,
+            None => None,
+        };
+        let factor = match (inner, self.float_opt(key)?) {
+            (Some(factor), _) | (None, Some(factor)) => factor,
+            (None, None) => self.float_or(("rotary_pct", ""), default)?,
+        };
+        if !(factor > 0.0 && factor <= 1.0) {
+            return Err(self.bad(key, factor, "above 0, at most 1"));
+        }
+        Ok((head_dim as f64 * factor) as usize)
+    }
+
+    /// As [`Facts::rotary_dims`], for families whose reference turns whole heads and nothing else.
+    pub fn whole_heads_turn(&self, head_dim: usize) -> Result<usize, Error> {
+        let dims = self.rotary_dims(head_dim, 1.0)?;
+        if dims == head_dim || self.dialect == Dialect::Gguf {
+            return Ok(dims);
+        }
+        Err(self.bad(("partial_rotary_factor", ""), format!("for {dims} entries"), "1"))
     }
 
     /// The error for a setting with a value the family can't use.

@@ -9,13 +9,35 @@ use serde_json::Value;
 use crate::{
     Error, Facts, Graph,
     names::Names,
-    net::{Flat, Net, Scope, Weight},
-    op::Mask,
+    net::{Bias, Flat, Net, Scope, Weight},
+    op::{Activation, Mask},
 };
 
+pub mod cohere;
+pub mod deepseek;
+pub mod falcon;
+pub mod gemma;
+pub mod gemma2;
+pub mod gemma3;
+pub mod glm4;
+pub mod gpt2;
+pub mod gpt_neox;
+pub mod gpt_oss;
+pub mod granite;
 pub mod llama;
 pub mod mixtral;
+mod moe;
+pub mod olmo2;
+pub mod phi;
+pub mod phi3;
+pub mod qwen2;
+pub mod qwen2_moe;
 pub mod qwen3;
+pub mod qwen3_moe;
+mod shared;
+pub mod smollm3;
+pub mod stablelm;
+pub mod starcoder2;
 
 /// One family of architectures.
 #[derive(Debug)]
@@ -31,7 +53,35 @@ pub struct Family {
 }
 
 /// Every family there is.
-pub const FAMILIES: &[Family] = &[llama::FAMILY, mixtral::FAMILY, qwen3::FAMILY];
+pub const FAMILIES: &[Family] = &[
+    cohere::FAMILY,
+    cohere::COHERE2,
+    deepseek::FAMILY,
+    falcon::FAMILY,
+    gemma::FAMILY,
+    gemma2::FAMILY,
+    gemma3::FAMILY,
+    glm4::FAMILY,
+    glm4::GLM,
+    gpt2::FAMILY,
+    gpt_neox::FAMILY,
+    gpt_oss::FAMILY,
+    granite::FAMILY,
+    llama::FAMILY,
+    llama::MISTRAL,
+    mixtral::FAMILY,
+    olmo2::FAMILY,
+    olmo2::OLMO3,
+    phi::FAMILY,
+    phi3::FAMILY,
+    qwen2::FAMILY,
+    qwen2_moe::FAMILY,
+    qwen3::FAMILY,
+    qwen3_moe::FAMILY,
+    smollm3::FAMILY,
+    stablelm::FAMILY,
+    starcoder2::FAMILY,
+];
 
 /// A model as described by its checkpoint's configuration.
 #[derive(Clone, Debug)]
@@ -50,6 +100,15 @@ pub struct Model {
     pub context: usize,
     /// Tensors that checkpoints of this family may carry and that inference does not use; `*` stands for anything.
     pub unused: Vec<String>,
+}
+
+impl Model {
+    /// With more tensors that inference does not use.
+    #[must_use]
+    pub fn ignoring(mut self, patterns: &[&str]) -> Self {
+        self.unused.extend(patterns.iter().map(|&pattern| pattern.to_owned()));
+        self
+    }
 }
 
 /// Finds the family of a checkpoint and builds its model.
@@ -85,6 +144,8 @@ pub struct Trunk {
     pub context: usize,
     /// Whether the output head is the embedding.
     pub tied: bool,
+    /// Whether the output head adds a bias.
+    pub head_bias: Bias,
 }
 
 impl Trunk {
@@ -97,6 +158,7 @@ impl Trunk {
             layers: layers(facts, facts.size(("num_hidden_layers", "block_count"))?)?,
             context: facts.size_or(("max_position_embeddings", "context_length"), 2048)?,
             tied: facts.tied(tied)?,
+            head_bias: Bias::No,
         })
     }
 
@@ -128,7 +190,7 @@ impl Trunk {
 
     /// The output head's weight.
     pub fn output(&self) -> Weight {
-        let output = Scope::MODEL.w("output");
+        let output = Scope::MODEL.w("output").bias(self.head_bias);
         if self.tied { output.tied_to("token_embd") } else { output }
     }
 }
@@ -151,6 +213,14 @@ impl std::fmt::Debug for Parts<'_> {
     }
 }
 
+/// The usual SwiGLU: `down(silu(gate(h)) * up(h))`.
+#[track_caller]
+pub fn swiglu<'n>(h: Flat<'n>, l: Scope, ffn: usize) -> Flat<'n> {
+    let gate = h.linear(l.w("ffn_gate"), ffn);
+    let mixed = gate.activate_mul(Activation::Silu, h.linear(l.w("ffn_up"), ffn));
+    mixed.linear(l.w("ffn_down"), h.width())
+}
+
 /// Nothing more to do: for [`Parts`] that a family leaves alone.
 pub fn as_is(x: Flat<'_>) -> Flat<'_> {
     x
@@ -168,6 +238,21 @@ pub fn layers(facts: &Facts<'_>, layers: usize) -> Result<usize, Error> {
 /// Buffers that old checkpoints saved beside their weights and everyone recomputes.
 const UNUSED: &[&str] = &["*.rotary_emb.inv_freq", "rope_freqs.weight", "rope_factors_*.weight"];
 
+const HEADS: crate::facts::Key = ("num_attention_heads", "attention.head_count");
+const KV_HEADS: crate::facts::Key = ("num_key_value_heads", "attention.head_count_kv");
+const HEAD_DIM: crate::facts::Key = ("head_dim", "attention.key_length");
+
+/// What a reference implementation puts where a `config.json` is silent (null is not silence).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HeadDefaults {
+    /// Query heads.
+    pub heads: Option<usize>,
+    /// Key and value heads; otherwise as many as query heads.
+    pub kv_heads: Option<usize>,
+    /// Entries of a head; otherwise an equal share of the hidden width.
+    pub head_dim: Option<usize>,
+}
+
 /// Grouped-query attention's measures.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadDims {
@@ -180,20 +265,55 @@ pub struct HeadDims {
 }
 
 impl HeadDims {
-    /// Reads them as nearly all decoders name them. Without a `head_dim`, heads share the hidden width.
+    /// Reads them as nearly all decoders name them. Without a number of key heads every query head has
+    /// its own; without a `head_dim`, heads share the hidden width.
     pub fn read(facts: &Facts<'_>, hidden: usize) -> Result<Self, Error> {
-        let heads = facts.size(("num_attention_heads", "attention.head_count"))?;
-        let kv_heads = facts.size_or(("num_key_value_heads", "attention.head_count_kv"), heads)?;
-        let shared = hidden / heads;
-        if shared == 0 {
-            let key = ("num_attention_heads", "attention.head_count");
-            return Err(facts.bad(key, heads, format!("at most {hidden}, the hidden size")));
+        Self::read_or(facts, hidden, HeadDefaults::default())
+    }
+
+    /// As [`HeadDims::read`], for families whose reference implementation fills gaps in a
+    /// `config.json` with numbers of its own.
+    pub fn read_or(facts: &Facts<'_>, hidden: usize, or: HeadDefaults) -> Result<Self, Error> {
+        let silent = |key, default: Option<usize>| {
+            let silent = facts.dialect == crate::Dialect::HuggingFace && !facts.spelled(key);
+            default.filter(|_| silent)
+        };
+        let heads = match silent(HEADS, or.heads) {
+            Some(heads) => heads,
+            None => facts.size(HEADS)?,
+        };
+        let kv_heads = match silent(KV_HEADS, or.kv_heads) {
+            Some(kv_heads) => kv_heads,
+            None => facts.size_or(KV_HEADS, heads)?,
+        };
+        let head_dim = match silent(HEAD_DIM, or.head_dim) {
+            None => facts.size_opt(HEAD_DIM)?,
+            default => default,
+        };
+        Self::new(facts, hidden, [heads, kv_heads], head_dim)
+    }
+
+    /// These `[heads, kv_heads]`, if they make sense.
+    pub fn new(
+        facts: &Facts<'_>,
+        hidden: usize,
+        [heads, kv_heads]: [usize; 2],
+        head_dim: Option<usize>,
+    ) -> Result<Self, Error> {
+        if head_dim.is_none() && !hidden.is_multiple_of(heads) {
+            return Err(facts.bad(HEADS, heads, format!("a divisor of {hidden}, the hidden size")));
         }
-        let head_dim = facts.size_or(("head_dim", "attention.key_length"), shared)?;
-        let heads_fit = heads * head_dim <= crate::facts::LARGEST && kv_heads <= heads;
-        if !heads_fit {
-            let key = ("num_key_value_heads", "attention.head_count_kv");
-            return Err(facts.bad(key, kv_heads, format!("at most {heads} heads of sane width")));
+        let head_dim = head_dim.unwrap_or(hidden / heads);
+        if kv_heads > heads || !heads.is_multiple_of(kv_heads) {
+            return Err(facts.bad(KV_HEADS, kv_heads, format!("a divisor of {heads}, the heads")));
+        }
+        if heads * head_dim > crate::facts::LARGEST {
+            return Err(facts.bad(HEADS, heads, format!("fewer, with {head_dim} entries each")));
+        }
+        if let Some(values) = facts.size_opt(("", "attention.value_length"))?
+            && values != head_dim
+        {
+            return Err(facts.bad(("", "attention.value_length"), values, head_dim));
         }
         Ok(HeadDims { heads, kv_heads, head_dim })
     }
@@ -213,18 +333,77 @@ impl HeadDims {
 /// `sliding_attention`) or switch a window on from some layer (`use_sliding_window`, `max_window_layers`).
 /// Without either, every layer sees everything.
 pub fn windows(facts: &Facts<'_>, layers: usize) -> Result<Vec<Mask>, Error> {
-    let window = facts.size_opt(("sliding_window", "attention.sliding_window"))?;
-    let kinds = facts.per_layer(("layer_types", ""), layers)?;
-    if let Some(kinds) = kinds {
-        return kinds.iter().map(|kind| kind_mask(facts, kind, window)).collect();
-    }
     let on = facts.flag_or(("use_sliding_window", ""), false)?;
-    let from = facts.count_or(("max_window_layers", ""), 0)?;
+    let window = window(facts, on.then_some(4096))?;
+    if let Some(masks) = listed_windows(facts, layers, window)? {
+        let switched_off = facts.spelled(("use_sliding_window", "")) && !on;
+        if switched_off && masks.iter().any(|mask| *mask != Mask::Causal) {
+            let expected = "true, as layer_types has sliding_attention";
+            return Err(facts.bad(("use_sliding_window", ""), on, expected));
+        }
+        return Ok(masks);
+    }
+    let from = facts.count_or(("max_window_layers", ""), 28)?;
     let mask = |layer| match window {
         Some(window) if on && layer >= from => Mask::Window(window),
         _ => Mask::Causal,
     };
     Ok((0..layers).map(mask).collect())
+}
+
+/// Each layer's mask by `layer_types`, if the file lists them.
+pub fn listed_windows(
+    facts: &Facts<'_>,
+    layers: usize,
+    window: Option<usize>,
+) -> Result<Option<Vec<Mask>>, Error> {
+    let kinds = facts.per_layer(("layer_types", ""), layers)?;
+    kinds.map(|kinds| kinds.iter().map(|kind| kind_mask(facts, kind, window)).collect()).transpose()
+}
+
+/// Each layer's mask where every `period`-th layer sees everything and the others only a window.
+/// A file may list the layers instead (`layer_types`) or give another period.
+pub fn periodic_windows(
+    facts: &Facts<'_>,
+    layers: usize,
+    window: Option<usize>,
+    period: usize,
+) -> Result<Vec<Mask>, Error> {
+    const PERIOD: crate::facts::Key = ("sliding_window_pattern", "attention.sliding_window_pattern");
+    if let Some(masks) = listed_windows(facts, layers, window)? {
+        return Ok(masks);
+    }
+    let slides = match facts.value(PERIOD) {
+        Some(Value::Array(list)) if list.len() == layers => {
+            let one = |slides: &Value| {
+                slides.as_bool().ok_or_else(|| facts.bad(PERIOD, slides, "true or false"))
+            };
+            list.iter().map(one).collect::<Result<Vec<bool>, Error>>()?
+        }
+        _ => {
+            let period = facts.size_or(("_sliding_window_pattern", ""), period)?;
+            let period = facts.size_or(PERIOD, period)?;
+            (1..=layers).map(|layer| !layer.is_multiple_of(period)).collect()
+        }
+    };
+    let window = |slides: bool| match (slides, window) {
+        (false, _) => Ok(Mask::Causal),
+        (true, Some(window)) => Ok(Mask::Window(window)),
+        (true, None) => Err(facts.missing(WINDOW)),
+    };
+    slides.into_iter().map(window).collect()
+}
+
+const WINDOW: crate::facts::Key = ("sliding_window", "attention.sliding_window");
+
+/// How many positions a sliding layer sees, its own among them; `default` is what silence means in a
+/// `config.json`. GGUF writes none as 0.
+pub fn window(facts: &Facts<'_>, default: Option<usize>) -> Result<Option<usize>, Error> {
+    match facts.dialect {
+        crate::Dialect::HuggingFace if facts.spelled(WINDOW) => facts.size_opt(WINDOW),
+        crate::Dialect::HuggingFace => Ok(default),
+        crate::Dialect::Gguf => Ok(Some(facts.count_or(WINDOW, 0)?).filter(|window| *window > 0)),
+    }
 }
 
 fn kind_mask(facts: &Facts<'_>, kind: &Value, window: Option<usize>) -> Result<Mask, Error> {

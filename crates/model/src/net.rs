@@ -203,7 +203,9 @@ impl Net {
         });
         let source = self.source(weight, suffix, shape);
         let mut graph = self.graph.borrow_mut();
-        let tied_to = weight.tied.and_then(|other| {
+        // What is tied is the matrix; a bias beside it is its own.
+        let tied = weight.tied.filter(|_| suffix == ".weight");
+        let tied_to = tied.and_then(|other| {
             graph.params.iter().position(|param| param.name.strip_suffix(".weight") == Some(other))
         });
         let twin = graph.params.iter().any(|param| param.name == name && param.shape != shape);
@@ -212,7 +214,7 @@ impl Net {
             graph.params.len() - 1
         });
         drop(graph);
-        self.require(weight.tied.is_some() == tied_to.is_some(), || {
+        self.require(tied.is_some() == tied_to.is_some(), || {
             format!("{name} is tied to nothing")
         });
         self.require(!twin, || format!("{name} is used in two shapes"));
@@ -307,6 +309,11 @@ impl<'n> Flat<'n> {
     /// Entries of a row.
     pub fn width(self) -> usize {
         self.0.width
+    }
+
+    /// The graph it is part of.
+    pub fn net(self) -> &'n Net {
+        self.0.net
     }
 
     /// `[tokens, in]` -> `[tokens, out]`
@@ -427,11 +434,14 @@ impl<'n> Heads<'n> {
         Self { at: self.at.rms_norm(Some(&weight), eps, dim, dim), ..self }
     }
 
-    /// Layer norm within each head, every head with a gain of its own: `[heads, head_dim]`.
+    /// Layer norm within each head, every head with a gain of its own: `[heads, 1, head_dim]`. A name
+    /// with `{expert}` in it gives each head's gain a tensor of its own.
     #[track_caller]
     pub fn layer_norm_each(self, weight: Weight, eps: f32) -> Self {
-        let (dim, all) = (self.head_dim(), self.at.width);
-        Self { at: self.at.layer_norm(Some(&weight), eps, dim, all), ..self }
+        let dim = self.head_dim();
+        let gain = Some(self.at.net.param(&weight, ".weight", [self.heads, 1, dim]));
+        let op = Op::LayerNorm { gain, bias: None, eps, group: dim };
+        Self { at: self.at.then(op, &[], self.at.width, None), ..self }
     }
 
     /// Layer norm within each head, one gain for all of them.

@@ -72,10 +72,7 @@ pub struct Buffers {
 
 /// Whether a node may write its result over its first input.
 pub fn in_place(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::Rope { .. } | Op::Add | Op::Mul | Op::Scale { .. } | Op::Softcap { .. }
-    )
+    matches!(op, Op::Rope { .. } | Op::Add | Op::Mul | Op::Scale { .. } | Op::Softcap { .. })
 }
 
 /// Assigns buffers first come, first free. A node shares its buffer with its first input where it may
@@ -146,5 +143,5 @@ fn last_uses(graph: &Graph) -> Vec<NodeId> {
 
 /// Whether a parameter is multiplied as a matrix (and may be packed and quantized), not looked up or added.
 pub fn is_matrix(param: &Param) -> bool {
-    !param.is_vector() && param.name.ends_with(".weight")
+    param.shape[1] > 1 && param.name.ends_with(".weight")
 }

@@ -3,21 +3,17 @@
 
 use serde_json::{Map, Value};
 
-use super::{Dialect, Facts, Key};
+use super::{Dialect, Facts, Key, Turning};
 use crate::{
     Error,
-    rope::{RampEnds, Rope, RopeStyle, Scaling, long_rope_attention, yarn_attention},
+    rope::{RampEnds, Rope, Scaling, long_rope_attention, yarn_attention},
 };
 
 const CONTEXT: Key = ("max_position_embeddings", "context_length");
 const ORIGINAL: Key = ("original_max_position_embeddings", "rope.scaling.original_context_length");
 
-pub(super) fn read(
-    facts: &Facts<'_>,
-    dims: usize,
-    gguf_style: RopeStyle,
-    kind: Option<&str>,
-) -> Result<Rope, Error> {
+pub(super) fn read(facts: &Facts<'_>, turning: &Turning<'_>) -> Result<Rope, Error> {
+    let dims = turning.dims;
     if dims < 2 || !dims.is_multiple_of(2) {
         return Err(facts.bad(
             ("head_dim", "rope.dimension_count"),
@@ -26,12 +22,13 @@ pub(super) fn read(
         ));
     }
     match facts.dialect {
-        Dialect::HuggingFace => hugging_face(facts, dims, kind),
-        Dialect::Gguf => gguf(facts, dims, gguf_style),
+        Dialect::HuggingFace => hugging_face(facts, turning),
+        Dialect::Gguf => gguf(facts, turning),
     }
 }
 
-fn hugging_face(facts: &Facts<'_>, dims: usize, kind: Option<&str>) -> Result<Rope, Error> {
+fn hugging_face(facts: &Facts<'_>, turning: &Turning<'_>) -> Result<Rope, Error> {
+    let dims = turning.dims;
     let empty = Map::new();
     let given = match facts.value(("rope_parameters", "")).or(facts.value(("rope_scaling", ""))) {
         None => &empty,
@@ -39,16 +36,19 @@ fn hugging_face(facts: &Facts<'_>, dims: usize, kind: Option<&str>) -> Result<Ro
         Some(other) => return Err(facts.bad(("rope_scaling", ""), other, "an object")),
     };
     // Transformers 5 nests one set of parameters for each kind of layer.
-    let given = match kind.and_then(|kind| given.get(kind)) {
+    let given = match turning.kind.and_then(|kind| given.get(kind)) {
         Some(Value::Object(map)) => map,
         _ => given,
     };
+    if let Some(kind) = ["full_attention", "sliding_attention"].iter().find(|k| given.contains_key(**k)) {
+        return Err(facts.bad(("rope_parameters", ""), kind, "one set for all layers"));
+    }
     let inner = Facts { values: given, ..*facts };
     let theta = match inner.float_opt(("rope_theta", ""))? {
         Some(theta) => theta,
         None => match facts.float_opt(("rope_theta", ""))? {
             Some(theta) => theta,
-            None => facts.float_or(("rotary_emb_base", ""), 10_000.0)?,
+            None => facts.float_or(("rotary_emb_base", ""), turning.theta)?,
         },
     };
     let theta = positive(facts, ("rope_theta", ""), theta)?;
@@ -102,7 +102,11 @@ fn hugging_face(facts: &Facts<'_>, dims: usize, kind: Option<&str>) -> Result<Ro
         }
         "longrope" | "su" => {
             let list = |key: &'static str| divisors(&inner, key, dims);
-            let factor = context as f64 / original as f64;
+            // Without an original context of its own, a file may state the stretch.
+            let factor = match inner.float_opt(("factor", ""))? {
+                Some(_) if original == context => factor()?,
+                _ => context as f64 / original as f64,
+            };
             let attention = match inner.float_opt(("attention_factor", ""))? {
                 Some(attention) => attention,
                 None => long_rope_attention(factor, original),
@@ -119,12 +123,13 @@ fn hugging_face(facts: &Facts<'_>, dims: usize, kind: Option<&str>) -> Result<Ro
             return Err(facts.bad(("rope_type", ""), other, known));
         }
     };
-    Ok(Rope { style: RopeStyle::Halves, dims, theta, scaling })
+    Ok(Rope { style: turning.hub, dims, theta, scaling })
 }
 
-fn gguf(facts: &Facts<'_>, dims: usize, style: RopeStyle) -> Result<Rope, Error> {
+fn gguf(facts: &Facts<'_>, turning: &Turning<'_>) -> Result<Rope, Error> {
+    let dims = turning.dims;
     let key = |name: &'static str| ("", name);
-    let theta = facts.float_or(key("rope.freq_base"), 10_000.0)?;
+    let theta = facts.float_or(key("rope.freq_base"), turning.theta)?;
     let theta = positive(facts, key("rope.freq_base"), theta)?;
     let context = facts.size_or(CONTEXT, 2048)?;
     let original = facts.size_or(ORIGINAL, context)?;
@@ -166,7 +171,7 @@ fn gguf(facts: &Facts<'_>, dims: usize, style: RopeStyle) -> Result<Rope, Error>
             return Err(facts.bad(key("rope.scaling.type"), other, known));
         }
     };
-    Ok(Rope { style, dims, theta, scaling })
+    Ok(Rope { style: turning.gguf, dims, theta, scaling })
 }
 
 fn positive(facts: &Facts<'_>, key: Key, number: f64) -> Result<f64, Error> {

@@ -1,0 +1,49 @@
+//! Qwen2 and 2.5: Llama's block with biases on queries, keys and values.
+//!
+//! Qwen team 2024 (arXiv 2407.10671). Reference: transformers `modeling_qwen2.py`.
+
+use super::{
+    Family, HeadDefaults, HeadDims, Model, Parts, Trunk, as_is,
+    shared::{Gated, Kept, Projection},
+};
+use crate::{
+    Error, Facts,
+    names::LLAMA,
+    net::{AttendWith, Bias},
+    op::{Activation, Mask},
+    rope::RopeStyle,
+};
+
+/// See the module.
+pub const FAMILY: Family =
+    Family { name: "qwen2", model_types: &["qwen2"], gguf: &["qwen2"], build };
+
+fn build(facts: &Facts<'_>) -> Result<Model, Error> {
+    let t = Trunk::read(facts, false, "model.embed_tokens.weight")?;
+    let heads = HeadDefaults { kv_heads: Some(32), ..HeadDefaults::default() };
+    let d = HeadDims::read_or(facts, t.hidden, heads)?;
+    let eps = facts.epsilon_or(("rms_norm_eps", "attention.layer_norm_rms_epsilon"), 1e-6)?;
+    let rope = facts.rope(facts.whole_heads_turn(d.head_dim)?, RopeStyle::Halves)?;
+    let windows = super::windows(facts, t.layers)?;
+    let mlp = Gated {
+        ffn: facts.size(("intermediate_size", "feed_forward_length"))?,
+        act: facts.activation("hidden_act", Activation::Silu)?,
+        bias: Bias::No,
+        kept: Kept::Apart,
+    };
+    let parts = Parts {
+        embedded: &as_is,
+        block: &|x, l| {
+            let h = x.rms_norm(l.w("attn_norm"), eps);
+            let [q, k, v] = d.project(h, l, Projection::plain(true));
+            let mask = windows.get(l.index()).copied().unwrap_or(Mask::Causal);
+            let with = AttendWith::usual(mask, d.head_dim);
+            let a = q.rope(&rope).attend(k.rope(&rope), v, l, with).flat();
+            let x = x + a.linear(l.w("attn_output"), t.hidden);
+            x + mlp.of(x.rms_norm(l.w("ffn_norm"), eps), l)
+        },
+        norm: &|x, model| x.rms_norm(model.w("output_norm"), eps),
+        logits: &as_is,
+    };
+    t.decoder(facts, &LLAMA, &parts)
+}

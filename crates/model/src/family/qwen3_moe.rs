@@ -1,0 +1,57 @@
+//! Qwen3-MoE: Qwen3's attention (normalised query and key heads), then the best few of many SwiGLUs.
+//!
+//! Qwen team 2025 (arXiv 2505.09388). Reference: transformers `modeling_qwen3_moe.py`. GGUF files do
+//! not say whether weights are renormalised; all releases do.
+
+use super::{Family, HeadDims, Model, Parts, Trunk, as_is, moe};
+use crate::{
+    Dialect, Error, Facts,
+    names::LLAMA,
+    net::AttendWith,
+    op::{Mask, Renormalise},
+    rope::RopeStyle,
+};
+
+/// See the module.
+pub const FAMILY: Family =
+    Family { name: "qwen3_moe", model_types: &["qwen3_moe"], gguf: &["qwen3moe"], build };
+
+fn build(facts: &Facts<'_>) -> Result<Model, Error> {
+    let t = Trunk::read(facts, false, "model.embed_tokens.weight")?;
+    let d = HeadDims::read(facts, t.hidden)?;
+    let eps = facts.epsilon(("rms_norm_eps", "attention.layer_norm_rms_epsilon"))?;
+    let rope = facts.rope(d.head_dim, RopeStyle::Halves)?;
+    let bias = facts.flag_or(("attention_bias", ""), false)?;
+    let windows = super::windows(facts, t.layers)?;
+    let unsaid = match facts.dialect {
+        Dialect::Gguf => Renormalise::Yes,
+        Dialect::HuggingFace => Renormalise::No,
+    };
+    let experts = moe::Experts::read(facts, unsaid)?;
+    let sparse = moe::sparse_layers(facts, t.layers)?;
+    let ffn = facts.size(("intermediate_size", "feed_forward_length"))?;
+    let parts = Parts {
+        embedded: &as_is,
+        block: &|x, l| {
+            let h = x.rms_norm(l.w("attn_norm"), eps);
+            let q = h.linear(l.w("attn_q").bias(bias), d.q()).heads(d.heads);
+            let k = h.linear(l.w("attn_k").bias(bias), d.kv()).heads(d.kv_heads);
+            let v = h.linear(l.w("attn_v").bias(bias), d.kv()).heads(d.kv_heads);
+            let q = q.rms_norm(l.w("attn_q_norm"), eps).rope(&rope);
+            let k = k.rms_norm(l.w("attn_k_norm"), eps).rope(&rope);
+            let mask = windows.get(l.index()).copied().unwrap_or(Mask::Causal);
+            let a = q.attend(k, v, l, AttendWith::usual(mask, d.head_dim)).flat();
+            let x = x + a.linear(l.w("attn_output").bias(bias), t.hidden);
+
+            let h = x.rms_norm(l.w("ffn_norm"), eps);
+            if sparse[l.index()] {
+                x + experts.swiglu(h, l, None)
+            } else {
+                x + super::swiglu(h, l, ffn)
+            }
+        },
+        norm: &|x, model| x.rms_norm(model.w("output_norm"), eps),
+        logits: &as_is,
+    };
+    t.decoder(facts, &LLAMA, &parts)
+}
