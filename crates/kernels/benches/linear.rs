@@ -1,7 +1,7 @@
 //! Matrix multiplication against the machine's limits, measured in the same run: one row as a share of
 //! the read bandwidth, many rows as a share of the arithmetic peak (int8 for block formats, f32 for floats).
 //!
-//! `cargo bench -p kernels --bench linear -- [FORMAT …] [--isa NAME] [--threads N] [--shape OUTSxINS]`.
+//! `cargo bench -p kernels --bench linear -- [FORMAT …] [--isa NAME] [--threads N] [--shape OUTSxINS] [--rows N] [--set MIB]`.
 //! Every product takes another matrix of a set larger than the caches, as a model does. Times are the
 //! median of a few passes; on a machine shared with others compare only within a run.
 #![allow(clippy::print_stdout, reason = "a bench reports")]
@@ -11,6 +11,9 @@ use std::time::Instant;
 use kernels::measure::{peak_f32, peak_int8, read_bandwidth};
 use kernels::{Activations, Isa, Kernels, Needs, Packed};
 use quant::Format;
+
+/// Memory to read when measuring its bandwidth.
+const READ: usize = 256 << 20;
 
 struct Plan {
     isa: Isa,
@@ -26,7 +29,7 @@ struct Plan {
 fn main() {
     let plan = plan();
     let kernels = Kernels::new(plan.isa, plan.threads).expect("the machine has the instructions");
-    let read = read_bandwidth(plan.threads, plan.set, 0.3).expect("memory");
+    let read = read_bandwidth(plan.threads, READ, 0.3).expect("memory");
     let int8 = peak_int8(plan.isa, plan.threads);
     let f32 = peak_f32(plan.isa, plan.threads);
     println!("{} on {} threads: read {read:.1} GB/s", plan.isa, plan.threads);
@@ -57,7 +60,7 @@ fn one(kernels: &Kernels, plan: &Plan, format: &'static Format, (outs, ins): (us
         let mut out = vec![0.0; rows * outs];
         // Few rows: a pass over the whole set; many: a matrix at a time.
         let at_once = if *rows <= 4 { copies } else { 1 };
-        let read = if *rows == 1 { read_bandwidth(plan.threads, plan.set, 0.1).unwrap_or(f64::NAN) } else { 0.0 };
+        let read = if *rows == 1 { read_bandwidth(plan.threads, READ, 0.1).unwrap_or(f64::NAN) } else { 0.0 };
         let seconds = median((0..plan.passes).map(|_| {
             let start = Instant::now();
             for _ in 0..at_once {
@@ -96,6 +99,8 @@ fn median(times: impl Iterator<Item = f64>) -> f64 {
 fn plan() -> Plan {
     let mut formats = Vec::new();
     let mut shapes = Vec::new();
+    let mut rows = Vec::new();
+    let mut mib = 256;
     let (mut isa, mut threads, mut large) = (Isa::best(), 2, false);
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
@@ -104,6 +109,8 @@ fn plan() -> Plan {
             "--bench" => large = true,
             "--isa" => isa = value().parse().expect("an instruction set"),
             "--threads" => threads = value().parse().expect("a number"),
+            "--set" => mib = value().parse().expect("a number"),
+            "--rows" => rows.push(value().parse().expect("a number")),
             "--shape" => {
                 let shape = value();
                 let (outs, ins) = shape.split_once('x').expect("OUTSxINS");
@@ -122,7 +129,9 @@ fn plan() -> Plan {
     if shapes.is_empty() {
         shapes = if large { vec![(2048, 2048), (8192, 2048), (2048, 8192)] } else { vec![(64, 256)] };
     }
-    let rows = if large { vec![1, 2, 4, 8, 16, 64, 510] } else { vec![1, 7] };
-    let (set, passes) = if large { (256 << 20, 5) } else { (1 << 16, 1) };
+    if rows.is_empty() {
+        rows = if large { vec![1, 2, 4, 8, 16, 64, 510] } else { vec![1, 7] };
+    }
+    let (set, passes) = if large { (mib << 20, 5) } else { (1 << 16, 1) };
     Plan { isa, threads, formats, shapes, set, rows, passes }
 }

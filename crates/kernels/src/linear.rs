@@ -2,9 +2,10 @@
 //!
 //! One row (generation) must stream the weights at the speed of memory; many rows (a prompt) must keep
 //! the multipliers busy. Both read one packed layout and add in one order, so a row's result has the
-//! same bits alone or among others. Few rows unpack weights in registers on the way; many rows unpack a
-//! panel's chunk of columns once, into the nearest cache, and pass over it in tiles of rows. The order
-//! of sums is that of the chunks either way: between chunks a sum rests in the output, unrounded.
+//! same bits alone or among others. Few rows unpack weights in registers on the way. Many rows take a
+//! chunk of columns of a panel after the other, small enough for the nearest cache, and pass over it in
+//! tiles of rows; where unpacking is dear, it is done once for all rows. Between chunks a sum rests in
+//! the output, unrounded, so the order is the same either way.
 
 pub(crate) mod activations;
 pub(crate) mod layout;
@@ -16,7 +17,7 @@ use std::ops::Range;
 use crate::Kernels;
 use crate::buffer::SharedMut;
 use activations::Block;
-use layout::{BLOCK, Expanded, FLOAT_CHUNK, Kind, Layout, PANEL, Sums};
+use layout::{BLOCK, Expanded, FLOAT_CHUNK, Kind, Layout, PANEL};
 
 pub use activations::{Activations, Input, Needs};
 pub use packed::{Packed, Packing};
@@ -24,26 +25,38 @@ pub use packed::{Packed, Packing};
 /// Rows in a tile: with 32 outputs each, as many sums as fit a register file of 32.
 pub(crate) const TILE: usize = 6;
 /// Blocks unpacked at a time: 512 columns of a panel, 18 to 24 KiB.
-const CHUNK_BLOCKS: usize = 16;
+const CHUNK_EXPANDED: usize = 16;
+/// Blocks of a chunk that is read as it lies: at most 34 KiB.
+const CHUNK_PACKED: usize = 32;
 /// Rows that pass over all panels of a part before the next rows do: their chunk stays in the second cache.
 const ROWS_AT_ONCE: usize = 42 * TILE;
 
 /// The loops of one instruction set. Callers have checked all lengths: `x` and `sums` have the same
-/// length (at most [`TILE`], or `direct_rows`), rows of `x` are equally long, and panels hold as much.
+/// length (1 to [`TILE`]), rows of `x` are equally long, and what is said to be there is there.
 #[derive(Clone, Copy)]
 pub(crate) struct Linear {
     /// Makes blocks of values.
     pub(crate) quantize: unsafe fn(x: &[f32], out: &mut [Block]),
-    /// Unpacks blocks `first_block …` of a panel.
-    pub(crate) expand:
-        unsafe fn(layout: Layout, panel: &[u8], first_block: usize, out: &mut [Expanded]),
-    /// Adds unpacked blocks of some rows to their sums.
-    pub(crate) tile: unsafe fn(kind: Kind, weights: &[Expanded], x: &[&[Block]], sums: &mut [Sums]),
-    /// Adds all blocks of at most `direct_rows` rows to their sums.
-    pub(crate) direct: unsafe fn(layout: Layout, panel: &[u8], x: &[&[Block]], sums: &mut [Sums]),
-    pub(crate) direct_rows: usize,
-    /// Adds one chunk of columns of a float panel to the sums of some rows.
-    pub(crate) float: unsafe fn(layout: Layout, panel: &[u8], x: &[&[f32]], sums: &mut [Sums]),
+    /// `(layout, panel, first_block, out)`: unpacks some blocks of a panel.
+    pub(crate) expand: unsafe fn(Layout, &[u8], usize, &mut [Expanded]),
+    /// Unpacked blocks times some rows.
+    pub(crate) expanded: unsafe fn(Kind, &[Expanded], &[&[Block]], &mut [&mut Sums], Start),
+    /// `(layout, units, x, sums, start)`: blocks as they lie, from the first of `units` on, times some rows.
+    pub(crate) packed: unsafe fn(Layout, &[u8], &[&[Block]], &mut [&mut Sums], Start),
+    /// From how many rows on it pays to unpack.
+    pub(crate) expand_from: fn(Layout) -> usize,
+    /// `(layout, units, x, sums, start)`: a chunk of columns of a float panel times some rows.
+    pub(crate) float: unsafe fn(Layout, &[u8], &[&[f32]], &mut [&mut Sums], Start),
+}
+
+/// The sums of one activation row with the 32 rows of a panel.
+pub(crate) type Sums = [f32; PANEL];
+
+/// Whether sums begin at a chunk or were begun before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    Zero,
+    Continue,
 }
 
 /// One matrix of [`Kernels::linear_many`].
@@ -217,57 +230,65 @@ impl Kernels {
 
     /// Some panels of one task.
     fn panels(&self, task: &Task<'_>, panels: Range<usize>) {
-        let rows = task.rows.len();
         let linear = &self.table.linear;
-        match task.weights.layout.kind() {
+        let layout = task.weights.layout;
+        match layout.kind() {
             None => float_panels(linear, task, panels),
-            Some(_) if rows <= linear.direct_rows => {
-                for panel in panels {
-                    direct_panel(linear, task, panel);
-                }
+            Some(kind) if task.rows.len() >= (linear.expand_from)(layout) => {
+                expanded_panels(linear, task, kind, panels);
             }
-            Some(kind) => code_panels(linear, task, kind, panels),
+            Some(_) => packed_panels(linear, task, panels),
         }
     }
 }
 
-/// Few rows of codes: one pass over the panel as it lies.
-fn direct_panel(linear: &Linear, task: &Task<'_>, panel: usize) {
-    let mut x: [&[Block]; TILE] = [&[]; TILE];
-    let mut sums = [Sums::ZERO; TILE];
-    let rows = task.rows.len();
-    for (i, x) in x.iter_mut().enumerate().take(rows) {
-        *x = task.input.blocks(task.rows.at(i));
+/// Codes that are unpacked on the way. A few rows take a panel in one go.
+fn packed_panels(linear: &Linear, task: &Task<'_>, panels: Range<usize>) {
+    let layout = task.weights.layout;
+    let blocks = task.weights.ins() / BLOCK;
+    let chunk = if task.rows.len() <= TILE { blocks } else { CHUNK_PACKED };
+    for rows in steps(0..task.rows.len(), ROWS_AT_ONCE) {
+        for chunk in steps(0..blocks, chunk) {
+            let stage = Stage { first: chunk.start == 0, last: chunk.end == blocks };
+            for panel in panels.clone() {
+                let bytes = task.weights.panel(task.expert, panel);
+                let units = &bytes[chunk.start * BLOCK / layout.unit() * layout.unit_bytes()..];
+                for tile in steps(rows.clone(), TILE) {
+                    task.tile(panel, tile.clone(), stage, |sums, start| {
+                        let mut x: [&[Block]; TILE] = [&[]; TILE];
+                        for (x, i) in x.iter_mut().zip(tile.clone()) {
+                            *x = &task.input.blocks(task.rows.at(i))[chunk.clone()];
+                        }
+                        // SAFETY: the table's instructions exist here; rows and panel hold these blocks.
+                        unsafe { (linear.packed)(layout, units, &x[..tile.len()], sums, start) }
+                    });
+                }
+            }
+        }
     }
-    let bytes = task.weights.panel(task.expert, panel);
-    // SAFETY: the table's instructions exist here; lengths agree (`check`).
-    unsafe { (linear.direct)(task.weights.layout, bytes, &x[..rows], &mut sums[..rows]) };
-    task.put(panel, 0, &sums[..rows], Stage::Only);
 }
 
-/// Many rows of codes: chunks of columns are unpacked once for all rows.
-fn code_panels(linear: &Linear, task: &Task<'_>, kind: Kind, panels: Range<usize>) {
-    let mut scratch = [Expanded::ZERO; CHUNK_BLOCKS];
+/// Codes that are unpacked once for all rows.
+fn expanded_panels(linear: &Linear, task: &Task<'_>, kind: Kind, panels: Range<usize>) {
+    let mut scratch = [Expanded::ZERO; CHUNK_EXPANDED];
     let blocks = task.weights.ins() / BLOCK;
     for rows in steps(0..task.rows.len(), ROWS_AT_ONCE) {
-        for chunk in steps(0..blocks, CHUNK_BLOCKS) {
-            let stage = Stage::of(&chunk, blocks);
+        for chunk in steps(0..blocks, CHUNK_EXPANDED) {
+            let stage = Stage { first: chunk.start == 0, last: chunk.end == blocks };
             let scratch = &mut scratch[..chunk.len()];
             for panel in panels.clone() {
                 let bytes = task.weights.panel(task.expert, panel);
                 // SAFETY: the table's instructions exist here; the panel holds these blocks.
                 unsafe { (linear.expand)(task.weights.layout, bytes, chunk.start, scratch) };
                 for tile in steps(rows.clone(), TILE) {
-                    let mut x: [&[Block]; TILE] = [&[]; TILE];
-                    let mut sums = [Sums::ZERO; TILE];
-                    for (x, i) in x.iter_mut().zip(tile.clone()) {
-                        *x = &task.input.blocks(task.rows.at(i))[chunk.clone()];
-                    }
-                    let sums = &mut sums[..tile.len()];
-                    task.take(panel, tile.start, sums, stage);
-                    // SAFETY: as above; every row has as many blocks as were unpacked.
-                    unsafe { (linear.tile)(kind, scratch, &x[..tile.len()], sums) };
-                    task.put(panel, tile.start, sums, stage);
+                    task.tile(panel, tile.clone(), stage, |sums, start| {
+                        let mut x: [&[Block]; TILE] = [&[]; TILE];
+                        for (x, i) in x.iter_mut().zip(tile.clone()) {
+                            *x = &task.input.blocks(task.rows.at(i))[chunk.clone()];
+                        }
+                        // SAFETY: as above; every row has as many blocks as were unpacked.
+                        unsafe { (linear.expanded)(kind, scratch, &x[..tile.len()], sums, start) }
+                    });
                 }
             }
         }
@@ -282,19 +303,17 @@ fn float_panels(linear: &Linear, task: &Task<'_>, panels: Range<usize>) {
         for panel in panels.clone() {
             let bytes = task.weights.panel(task.expert, panel);
             for chunk in steps(0..ins, FLOAT_CHUNK) {
-                let stage = Stage::of(&chunk, ins);
-                let bytes = &bytes[chunk.start / layout.unit() * layout.unit_bytes()..];
+                let stage = Stage { first: chunk.start == 0, last: chunk.end == ins };
+                let units = &bytes[chunk.start / layout.unit() * layout.unit_bytes()..];
                 for tile in steps(rows.clone(), TILE) {
-                    let mut x: [&[f32]; TILE] = [&[]; TILE];
-                    let mut sums = [Sums::ZERO; TILE];
-                    for (x, i) in x.iter_mut().zip(tile.clone()) {
-                        *x = &task.input.row(task.rows.at(i))[chunk.clone()];
-                    }
-                    let sums = &mut sums[..tile.len()];
-                    task.take(panel, tile.start, sums, stage);
-                    // SAFETY: the table's instructions exist here; the panel holds these columns.
-                    unsafe { (linear.float)(layout, bytes, &x[..tile.len()], sums) };
-                    task.put(panel, tile.start, sums, stage);
+                    task.tile(panel, tile.clone(), stage, |sums, start| {
+                        let mut x: [&[f32]; TILE] = [&[]; TILE];
+                        for (x, i) in x.iter_mut().zip(tile.clone()) {
+                            *x = &task.input.row(task.rows.at(i))[chunk.clone()];
+                        }
+                        // SAFETY: the table's instructions exist here; the panel holds these columns.
+                        unsafe { (linear.float)(layout, units, &x[..tile.len()], sums, start) }
+                    });
                 }
             }
         }
@@ -302,60 +321,53 @@ fn float_panels(linear: &Linear, task: &Task<'_>, panels: Range<usize>) {
 }
 
 /// Where a chunk of columns stands among the chunks of its row.
-#[derive(Clone, Copy, PartialEq)]
-enum Stage {
-    Only,
-    First,
-    Middle,
-    Last,
-}
-
-impl Stage {
-    fn of(chunk: &Range<usize>, end: usize) -> Stage {
-        match (chunk.start == 0, chunk.end == end) {
-            (true, true) => Stage::Only,
-            (true, false) => Stage::First,
-            (false, false) => Stage::Middle,
-            (false, true) => Stage::Last,
-        }
-    }
+#[derive(Clone, Copy)]
+struct Stage {
+    first: bool,
+    last: bool,
 }
 
 impl Task<'_> {
-    /// The outputs of a panel for the `i`th row.
-    fn outs(&self, panel: usize, i: usize) -> &mut [f32] {
-        let first = (self.out_first + i) * self.out_stride + panel * PANEL;
-        let count = PANEL.min(self.weights.outs() - panel * PANEL);
-        // SAFETY: a panel of a task belongs to one part, and tasks write different rows or buffers.
-        unsafe { self.out.part(first..first + count) }
-    }
-
-    /// The sums so far of some rows; untouched zeros at the first chunk.
-    fn take(&self, panel: usize, first: usize, sums: &mut [Sums], stage: Stage) {
-        if matches!(stage, Stage::Middle | Stage::Last) {
-            for (i, sums) in sums.iter_mut().enumerate() {
-                let outs = self.outs(panel, first + i);
-                match <&[f32; PANEL]>::try_from(&*outs) {
-                    Ok(outs) => sums.0 = *outs,
-                    Err(_) => sums.0[..outs.len()].copy_from_slice(outs),
-                }
+    /// Calls `run` with the outputs of a tile of rows in a panel, to continue or to begin; the bias is
+    /// added once the last chunk is in.
+    fn tile(
+        &self,
+        panel: usize,
+        rows: Range<usize>,
+        stage: Stage,
+        run: impl FnOnce(&mut [&mut Sums], Start),
+    ) {
+        let start = if stage.first { Start::Zero } else { Start::Continue };
+        let outs = PANEL.min(self.weights.outs() - panel * PANEL);
+        let out = |i: usize| {
+            let first = (self.out_first + rows.start + i) * self.out_stride + panel * PANEL;
+            // SAFETY: a panel of a task belongs to one part, and tasks write different rows or buffers.
+            unsafe { self.out.part(first..first + outs) }
+        };
+        let mut edge = [[0.0; PANEL]; TILE];
+        let mut edges = edge.iter_mut();
+        let whole = outs == PANEL;
+        let mut sums: [&mut Sums; TILE] = std::array::from_fn(|i| {
+            let edge = edges.next().expect("as many as rows in a tile");
+            if i >= rows.len() {
+                return edge;
             }
-        }
-    }
-
-    /// Leaves the sums of some rows in the output, with the bias once all chunks are in.
-    fn put(&self, panel: usize, first: usize, sums: &[Sums], stage: Stage) {
-        let bias = self.bias.filter(|_| matches!(stage, Stage::Only | Stage::Last));
-        for (i, sums) in sums.iter().enumerate() {
-            let outs = self.outs(panel, first + i);
-            match <&mut [f32; PANEL]>::try_from(&mut *outs) {
-                Ok(outs) => *outs = sums.0,
-                Err(_) => outs.copy_from_slice(&sums.0[..outs.len()]),
+            if whole {
+                return out(i).try_into().expect("a whole panel");
             }
+            edge[..outs].copy_from_slice(out(i));
+            edge
+        });
+        run(&mut sums[..rows.len()], start);
+        let bias = self.bias.filter(|_| stage.last).map(|bias| &bias[panel * PANEL..][..outs]);
+        for (i, sums) in sums.iter_mut().enumerate().take(rows.len()) {
             if let Some(bias) = bias {
-                for (out, bias) in outs.iter_mut().zip(&bias[panel * PANEL..]) {
-                    *out += bias;
+                for (sum, bias) in sums.iter_mut().zip(bias) {
+                    *sum += bias;
                 }
+            }
+            if !whole {
+                out(i).copy_from_slice(&sums[..outs]);
             }
         }
     }

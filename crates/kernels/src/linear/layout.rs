@@ -198,15 +198,6 @@ impl Expanded {
         Expanded { codes: [[0; PANEL * 4]; 8], scale: [[0.0; PANEL]; 2], min: [[0.0; PANEL]; 2] };
 }
 
-/// Sums of one activation row with the 32 rows of a panel.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[repr(C, align(64))]
-pub(crate) struct Sums(pub(crate) [f32; PANEL]);
-
-impl Sums {
-    pub(crate) const ZERO: Sums = Sums([0.0; PANEL]);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

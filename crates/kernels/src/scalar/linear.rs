@@ -11,12 +11,13 @@ use half::f16;
 
 use crate::linear::activations::Block;
 use crate::linear::layout::{
-    BLOCK, Expanded, FLOAT_CHUNK, IQ4_LEVELS, Kind, Layout, MXFP4_LEVELS, PANEL, Sums, e8m0_half,
+    BLOCK, Expanded, FLOAT_CHUNK, IQ4_LEVELS, Kind, Layout, MXFP4_LEVELS, PANEL, e8m0_half,
 };
-use crate::linear::{Linear, TILE};
+use crate::linear::{Linear, Start, Sums};
 
 /// The plain loops.
-pub(crate) static LINEAR: Linear = Linear { quantize, expand, tile, direct, direct_rows: 1, float };
+pub(crate) static LINEAR: Linear =
+    Linear { quantize, expand, expanded, packed, expand_from: |_| 2, float };
 
 /// Codes of a row's blocks; see [`crate::Kernels::activations`].
 pub(crate) fn quantize(x: &[f32], out: &mut [Block]) {
@@ -180,19 +181,31 @@ fn six_bits(unit: &[u8], at: usize, row: usize, i: usize) -> f32 {
     field as f32
 }
 
-/// Adds a run of blocks of some activation rows (at most [`TILE`]) to their sums.
-pub(crate) fn tile(kind: Kind, weights: &[Expanded], x: &[&[Block]], sums: &mut [Sums]) {
-    debug_assert!(x.len() <= TILE, "a tile of {} rows", x.len());
+/// Adds unpacked blocks of some activation rows to their sums.
+pub(crate) fn expanded(
+    kind: Kind,
+    weights: &[Expanded],
+    x: &[&[Block]],
+    sums: &mut [&mut Sums],
+    start: Start,
+) {
     for (x, sums) in x.iter().zip(sums) {
+        begin(sums, start);
         for (w, x) in weights.iter().zip(*x) {
             add_block(kind, w, x, sums);
         }
     }
 }
 
+fn begin(sums: &mut Sums, start: Start) {
+    if start == Start::Zero {
+        *sums = [0.0; PANEL];
+    }
+}
+
 fn add_block(kind: Kind, w: &Expanded, x: &Block, sums: &mut Sums) {
     let dots = [dots(w, x, 0), dots(w, x, 4)];
-    for (row, total) in sums.0.iter_mut().enumerate() {
+    for (row, total) in sums.iter_mut().enumerate() {
         let both = dots[0][row] + dots[1][row];
         let [first, last] = [w.scale[0][row], w.scale[1][row]];
         let part = match kind {
@@ -226,31 +239,45 @@ fn dots(w: &Expanded, x: &Block, first: usize) -> [i32; PANEL] {
     dots
 }
 
-/// Sums of a few rows with a whole panel.
-pub(crate) fn direct(layout: Layout, panel: &[u8], x: &[&[Block]], sums: &mut [Sums]) {
+/// Adds blocks of some rows to their sums, unpacking each in turn. `units` begins with the first block's.
+pub(crate) fn packed(
+    layout: Layout,
+    units: &[u8],
+    x: &[&[Block]],
+    sums: &mut [&mut Sums],
+    start: Start,
+) {
     let Some(kind) = layout.kind() else { unreachable!("float panels have their own loop") };
     let blocks = x.first().map_or(0, |x| x.len());
+    sums.iter_mut().for_each(|sums| begin(sums, start));
     let mut block = [Expanded::ZERO];
     for b in 0..blocks {
-        expand(layout, panel, b, &mut block);
+        expand(layout, units, b, &mut block);
         for (x, sums) in x.iter().zip(&mut *sums) {
             add_block(kind, &block[0], &x[b], sums);
         }
     }
 }
 
-/// Adds a chunk of columns (at most [`FLOAT_CHUNK`]) of some rows to their sums. `panel` begins with the
+/// Adds a chunk of columns (at most [`FLOAT_CHUNK`]) of some rows to their sums. `units` begins with the
 /// chunk's first column.
-pub(crate) fn float(layout: Layout, panel: &[u8], x: &[&[f32]], sums: &mut [Sums]) {
+pub(crate) fn float(
+    layout: Layout,
+    units: &[u8],
+    x: &[&[f32]],
+    sums: &mut [&mut Sums],
+    start: Start,
+) {
     for (x, sums) in x.iter().zip(sums) {
         debug_assert!(x.len() <= FLOAT_CHUNK, "a chunk of {} columns", x.len());
         let mut chunk = [0f32; PANEL];
         for (k, x) in x.iter().enumerate() {
             for (row, total) in chunk.iter_mut().enumerate() {
-                *total += weight(layout, panel, k, row) * x;
+                *total += weight(layout, units, k, row) * x;
             }
         }
-        for (total, chunk) in sums.0.iter_mut().zip(chunk) {
+        begin(sums, start);
+        for (total, chunk) in sums.iter_mut().zip(chunk) {
             *total += chunk;
         }
     }

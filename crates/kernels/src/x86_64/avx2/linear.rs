@@ -13,13 +13,22 @@ mod formats;
 use std::arch::x86_64::*;
 
 use crate::linear::activations::Block;
-use crate::linear::layout::{BLOCK, Expanded, Kind, Layout, Sums};
-use crate::linear::{Linear, TILE};
+use crate::linear::layout::{BLOCK, Expanded, Kind, Layout, PANEL};
+use crate::linear::{Linear, Start, Sums, TILE};
 use crate::scalar::linear::TINY;
 use formats::*;
 
 /// The AVX2 loops.
-pub(crate) static LINEAR: Linear = Linear { quantize, expand, tile, direct, direct_rows: 4, float };
+pub(crate) static LINEAR: Linear =
+    Linear { quantize, expand, expanded, packed, expand_from, float };
+
+/// What takes more than a shift and a mask to unpack is unpacked once for many rows.
+fn expand_from(layout: Layout) -> usize {
+    match layout {
+        Layout::Q4_0 | Layout::Q4_1 | Layout::Q8_0 | Layout::Int8 => usize::MAX,
+        _ => 2 * TILE,
+    }
+}
 
 /// How the products of codes and activations are added.
 #[derive(Clone, Copy, PartialEq)]
@@ -94,17 +103,26 @@ impl<const KIND: u8, const CODES: u8> Unpack for Ready<KIND, CODES> {
     }
 }
 
-/// Adds the first blocks of a panel, as many as the rows have, to the sums of `M` rows.
+/// Adds the first blocks of `units`, as many as the rows have, to the sums of `M` rows.
 #[target_feature(enable = "avx2,fma,f16c")]
-fn add<W: Unpack, const M: usize>(panel: &[u8], x: &[&[Block]], offset: i32, sums: &mut [Sums]) {
+fn add<W: Unpack, const M: usize>(
+    units: &[u8],
+    x: &[&[Block]],
+    offset: i32,
+    sums: &mut [&mut Sums],
+    start: Start,
+) {
     let blocks = x[0].len();
     assert!(x.len() == M && sums.len() == M && x.iter().all(|x| x.len() == blocks));
-    assert!(panel.len() >= blocks.div_ceil(W::BLOCKS) * W::BYTES);
+    assert!(units.len() >= blocks.div_ceil(W::BLOCKS) * W::BYTES);
+    if start == Start::Zero {
+        sums.iter_mut().for_each(|sums| **sums = [0.0; PANEL]);
+    }
     let rows: [*const Block; M] = std::array::from_fn(|m| x[m].as_ptr());
-    // SAFETY: rows have `blocks` blocks and the panel that many blocks' units (asserted); the
+    // SAFETY: rows have `blocks` blocks and there are that many blocks' units (asserted); the
     // instructions are this function's own.
     unsafe {
-        let mut unit = panel.as_ptr();
+        let mut unit = units.as_ptr();
         let mut b = 0;
         while b < blocks {
             for block in 0..W::BLOCKS {
@@ -129,7 +147,7 @@ unsafe fn add_block<W: Unpack, const M: usize>(
     q: usize,
     x: [*const Block; M],
     offset: i32,
-    sums: &mut [Sums],
+    sums: &mut [&mut Sums],
 ) {
     // SAFETY: the caller has the instructions, a whole unit and a block of each row.
     unsafe {
@@ -185,7 +203,7 @@ unsafe fn add_block<W: Unpack, const M: usize>(
             }
         }
         for m in 0..M {
-            let total = sums.get_unchecked_mut(m).0.as_mut_ptr().add(q * 8);
+            let total = sums.get_unchecked_mut(m).as_mut_ptr().add(q * 8);
             let scale = _mm256_set1_ps((*x[m]).scale);
             _mm256_storeu_ps(total, _mm256_fmadd_ps(part[m], scale, _mm256_loadu_ps(total)));
         }
@@ -247,70 +265,72 @@ unsafe fn four(x: *const Block, g: usize) -> __m256i {
     unsafe { _mm256_set1_epi32((&raw const (*x).codes).cast::<i32>().add(g).read_unaligned()) }
 }
 
-fn tile(kind: Kind, weights: &[Expanded], x: &[&[Block]], sums: &mut [Sums]) {
+fn expanded(
+    kind: Kind,
+    weights: &[Expanded],
+    x: &[&[Block]],
+    sums: &mut [&mut Sums],
+    start: Start,
+) {
     // SAFETY: an `Expanded` is bytes and floats without gaps; only its extent matters here.
-    let panel =
+    let units =
         unsafe { std::slice::from_raw_parts(weights.as_ptr().cast(), size_of_val(weights)) };
     match kind {
-        Kind::Plain { offset: 128 } => tile_of::<Ready<0, 2>>(panel, x, 128, sums),
-        Kind::Plain { offset } => tile_of::<Ready<0, 0>>(panel, x, offset, sums),
-        Kind::Min => tile_of::<Ready<1, 0>>(panel, x, 0, sums),
-        Kind::Halves { offset: 128 } => tile_of::<Ready<2, 2>>(panel, x, 128, sums),
-        Kind::Halves { offset } => tile_of::<Ready<2, 1>>(panel, x, offset, sums),
-        Kind::HalvesMin => tile_of::<Ready<3, 0>>(panel, x, 0, sums),
+        Kind::Plain { offset: 128 } => rows::<Ready<0, 2>>(units, x, 128, sums, start),
+        Kind::Plain { offset } => rows::<Ready<0, 0>>(units, x, offset, sums, start),
+        Kind::Min => rows::<Ready<1, 0>>(units, x, 0, sums, start),
+        Kind::Halves { offset: 128 } => rows::<Ready<2, 2>>(units, x, 128, sums, start),
+        Kind::Halves { offset } => rows::<Ready<2, 1>>(units, x, offset, sums, start),
+        Kind::HalvesMin => rows::<Ready<3, 0>>(units, x, 0, sums, start),
     }
 }
 
-fn tile_of<W: Unpack>(panel: &[u8], x: &[&[Block]], offset: i32, sums: &mut [Sums]) {
-    // SAFETY: this file's loops are in a table only where its instructions are.
-    unsafe {
-        match x.len() {
-            1 => add::<W, 1>(panel, x, offset, sums),
-            2 => add::<W, 2>(panel, x, offset, sums),
-            3 => add::<W, 3>(panel, x, offset, sums),
-            4 => add::<W, 4>(panel, x, offset, sums),
-            5 => add::<W, 5>(panel, x, offset, sums),
-            TILE => add::<W, TILE>(panel, x, offset, sums),
-            rows => unreachable!("a tile of {rows} rows"),
-        }
-    }
-}
-
-fn direct(layout: Layout, panel: &[u8], x: &[&[Block]], sums: &mut [Sums]) {
+fn packed(layout: Layout, units: &[u8], x: &[&[Block]], sums: &mut [&mut Sums], start: Start) {
     match layout {
-        Layout::Q4_0 => direct_of::<Q4_0>(panel, x, sums),
-        Layout::Q4_1 => direct_of::<Q4_1>(panel, x, sums),
-        Layout::Q5_0 => direct_of::<Q5_0>(panel, x, sums),
-        Layout::Q5_1 => direct_of::<Q5_1>(panel, x, sums),
-        Layout::Q8_0 => direct_of::<Q8_0>(panel, x, sums),
-        Layout::Q2K => direct_of::<Q2K>(panel, x, sums),
-        Layout::Q3K => direct_of::<Q3K>(panel, x, sums),
-        Layout::Q4K => direct_of::<Q4K>(panel, x, sums),
-        Layout::Q5K => direct_of::<Q5K>(panel, x, sums),
-        Layout::Q6K => direct_of::<Q6K>(panel, x, sums),
-        Layout::Iq4Nl => direct_of::<Iq4Nl>(panel, x, sums),
-        Layout::Iq4Xs => direct_of::<Iq4Xs>(panel, x, sums),
-        Layout::Mxfp4 => direct_of::<Mxfp4>(panel, x, sums),
-        Layout::Int8 => direct_of::<Int8>(panel, x, sums),
+        Layout::Q4_0 => rows::<Q4_0>(units, x, offset::<Q4_0>(), sums, start),
+        Layout::Q4_1 => rows::<Q4_1>(units, x, offset::<Q4_1>(), sums, start),
+        Layout::Q5_0 => rows::<Q5_0>(units, x, offset::<Q5_0>(), sums, start),
+        Layout::Q5_1 => rows::<Q5_1>(units, x, offset::<Q5_1>(), sums, start),
+        Layout::Q8_0 => rows::<Q8_0>(units, x, offset::<Q8_0>(), sums, start),
+        Layout::Q2K => rows::<Q2K>(units, x, offset::<Q2K>(), sums, start),
+        Layout::Q3K => rows::<Q3K>(units, x, offset::<Q3K>(), sums, start),
+        Layout::Q4K => rows::<Q4K>(units, x, offset::<Q4K>(), sums, start),
+        Layout::Q5K => rows::<Q5K>(units, x, offset::<Q5K>(), sums, start),
+        Layout::Q6K => rows::<Q6K>(units, x, offset::<Q6K>(), sums, start),
+        Layout::Iq4Nl => rows::<Iq4Nl>(units, x, offset::<Iq4Nl>(), sums, start),
+        Layout::Iq4Xs => rows::<Iq4Xs>(units, x, offset::<Iq4Xs>(), sums, start),
+        Layout::Mxfp4 => rows::<Mxfp4>(units, x, offset::<Mxfp4>(), sums, start),
+        Layout::Int8 => rows::<Int8>(units, x, offset::<Int8>(), sums, start),
         Layout::F32 | Layout::F16 | Layout::Bf16 => {
             unreachable!("float panels have their own loop")
         }
     }
 }
 
-fn direct_of<W: Unpack>(panel: &[u8], x: &[&[Block]], sums: &mut [Sums]) {
-    let offset = match W::KIND {
+fn offset<W: Unpack>() -> i32 {
+    match W::KIND {
         Kind::Plain { offset } | Kind::Halves { offset } => offset,
         Kind::Min | Kind::HalvesMin => 0,
-    };
+    }
+}
+
+fn rows<W: Unpack>(
+    units: &[u8],
+    x: &[&[Block]],
+    offset: i32,
+    sums: &mut [&mut Sums],
+    start: Start,
+) {
     // SAFETY: this file's loops are in a table only where its instructions are.
     unsafe {
         match x.len() {
-            1 => add::<W, 1>(panel, x, offset, sums),
-            2 => add::<W, 2>(panel, x, offset, sums),
-            3 => add::<W, 3>(panel, x, offset, sums),
-            4 => add::<W, 4>(panel, x, offset, sums),
-            rows => unreachable!("{rows} rows at once"),
+            1 => add::<W, 1>(units, x, offset, sums, start),
+            2 => add::<W, 2>(units, x, offset, sums, start),
+            3 => add::<W, 3>(units, x, offset, sums, start),
+            4 => add::<W, 4>(units, x, offset, sums, start),
+            5 => add::<W, 5>(units, x, offset, sums, start),
+            TILE => add::<W, TILE>(units, x, offset, sums, start),
+            rows => unreachable!("a tile of {rows} rows"),
         }
     }
 }
@@ -426,25 +446,25 @@ fn sum_of(v: __m256i) -> i32 {
     _mm_cvtsi128_si32(v)
 }
 
-fn float(layout: Layout, panel: &[u8], x: &[&[f32]], sums: &mut [Sums]) {
+fn float(layout: Layout, units: &[u8], x: &[&[f32]], sums: &mut [&mut Sums], start: Start) {
     match layout {
-        Layout::F32 => float_of::<F32>(panel, x, sums),
-        Layout::F16 => float_of::<F16>(panel, x, sums),
-        Layout::Bf16 => float_of::<Bf16>(panel, x, sums),
+        Layout::F32 => float_of::<F32>(units, x, sums, start),
+        Layout::F16 => float_of::<F16>(units, x, sums, start),
+        Layout::Bf16 => float_of::<Bf16>(units, x, sums, start),
         _ => unreachable!("panels of codes have their own loop"),
     }
 }
 
-fn float_of<W: Columns>(panel: &[u8], x: &[&[f32]], sums: &mut [Sums]) {
+fn float_of<W: Columns>(units: &[u8], x: &[&[f32]], sums: &mut [&mut Sums], start: Start) {
     // SAFETY: this file's loops are in a table only where its instructions are.
     unsafe {
         match x.len() {
-            1 => add_columns::<W, 1, 4>(panel, x, sums),
-            2 => add_columns::<W, 2, 4>(panel, x, sums),
-            3 => add_columns::<W, 3, 2>(panel, x, sums),
-            4 => add_columns::<W, 4, 2>(panel, x, sums),
-            5 => add_columns::<W, 5, 2>(panel, x, sums),
-            TILE => add_columns::<W, TILE, 2>(panel, x, sums),
+            1 => add_columns::<W, 1, 4>(units, x, sums, start),
+            2 => add_columns::<W, 2, 4>(units, x, sums, start),
+            3 => add_columns::<W, 3, 2>(units, x, sums, start),
+            4 => add_columns::<W, 4, 2>(units, x, sums, start),
+            5 => add_columns::<W, 5, 2>(units, x, sums, start),
+            TILE => add_columns::<W, TILE, 2>(units, x, sums, start),
             rows => unreachable!("a tile of {rows} rows"),
         }
     }
@@ -464,20 +484,21 @@ trait Columns {
 /// and add in the order of columns.
 #[target_feature(enable = "avx2,fma,f16c")]
 fn add_columns<W: Columns, const M: usize, const Q: usize>(
-    panel: &[u8],
+    units: &[u8],
     x: &[&[f32]],
-    sums: &mut [Sums],
+    sums: &mut [&mut Sums],
+    start: Start,
 ) {
     let columns = x[0].len();
     assert!(x.len() == M && sums.len() == M && x.iter().all(|x| x.len() == columns));
-    assert!(panel.len() >= columns.div_ceil(W::COLUMNS) * W::BYTES);
+    assert!(units.len() >= columns.div_ceil(W::COLUMNS) * W::BYTES);
     let x: [*const f32; M] = std::array::from_fn(|m| x[m].as_ptr());
     for first in (0..4).step_by(Q) {
-        // SAFETY: rows have `columns` values and the panel that many columns (asserted); the
+        // SAFETY: rows have `columns` values and there are that many columns (asserted); the
         // instructions are this function's own.
         unsafe {
             let mut acc = [[_mm256_setzero_ps(); Q]; M];
-            let mut unit = panel.as_ptr();
+            let mut unit = units.as_ptr();
             let mut k = 0;
             while k + W::COLUMNS <= columns {
                 for i in 0..W::COLUMNS {
@@ -491,8 +512,12 @@ fn add_columns<W: Columns, const M: usize, const Q: usize>(
             }
             for m in 0..M {
                 for q in 0..Q {
-                    let total = sums[m].0.as_mut_ptr().add((first + q) * 8);
-                    _mm256_storeu_ps(total, _mm256_add_ps(_mm256_loadu_ps(total), acc[m][q]));
+                    let at = sums[m].as_mut_ptr().add((first + q) * 8);
+                    let mut total = _mm256_setzero_ps();
+                    if start == Start::Continue {
+                        total = _mm256_loadu_ps(at);
+                    }
+                    _mm256_storeu_ps(at, _mm256_add_ps(total, acc[m][q]));
                 }
             }
         }

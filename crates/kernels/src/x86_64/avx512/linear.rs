@@ -15,16 +15,22 @@ mod formats;
 use std::arch::x86_64::*;
 
 use crate::linear::activations::Block;
-use crate::linear::layout::{BLOCK, Expanded, Kind, Layout, PANEL, Sums};
-use crate::linear::{Linear, TILE};
+use crate::linear::layout::{BLOCK, Expanded, Kind, Layout, PANEL};
+use crate::linear::{Linear, Start, Sums, TILE};
 use crate::scalar::linear::TINY;
 use formats::*;
 
 /// The AVX-512 loops.
-pub(crate) static LINEAR: Linear = Linear { quantize, expand, tile, direct, direct_rows: 4, float };
+pub(crate) static LINEAR: Linear =
+    Linear { quantize, expand, expanded, packed, expand_from, float };
 
-/// How far ahead of a unit its successor is fetched.
-const AHEAD: usize = 4096;
+/// What takes more than a shift and a mask to unpack is unpacked once for many rows.
+fn expand_from(layout: Layout) -> usize {
+    match layout {
+        Layout::Q4_0 | Layout::Q4_1 | Layout::Q8_0 | Layout::Int8 => usize::MAX,
+        _ => 2 * TILE,
+    }
+}
 
 /// How one block of 32 columns comes out of a panel's bytes. Everything is unsafe alike: it needs this
 /// file's instructions and a pointer to a whole unit, and is inlined where both are at hand.
@@ -34,6 +40,8 @@ trait Unpack {
     /// Bytes of a unit.
     const BYTES: usize;
     const KIND: Kind;
+    /// How far ahead of a unit to fetch another: enough to hide memory behind a few blocks' work.
+    const AHEAD: usize = 4096;
 
     /// Word `g` (0 … 7) of rows 0 … 15 and 16 … 31.
     unsafe fn word(unit: *const u8, block: usize, g: usize) -> [__m512i; 2];
@@ -61,6 +69,7 @@ impl<const HALVES: bool, const MIN: bool> Unpack for Ready<HALVES, MIN> {
         (true, false) => Kind::Halves { offset: 1 },
         (true, true) => Kind::HalvesMin,
     };
+    const AHEAD: usize = 0;
 
     #[inline(always)]
     unsafe fn word(unit: *const u8, _: usize, g: usize) -> [__m512i; 2] {
@@ -81,26 +90,36 @@ impl<const HALVES: bool, const MIN: bool> Unpack for Ready<HALVES, MIN> {
     }
 }
 
-/// Adds blocks `first .. first + x[m].len()` of a panel to the sums of `M` rows.
+/// Adds the first blocks of `units`, as many as the rows have, to the sums of `M` rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn add<W: Unpack, const M: usize>(panel: &[u8], x: &[&[Block]], offset: i32, sums: &mut [Sums]) {
+fn add<W: Unpack, const M: usize>(
+    units: &[u8],
+    x: &[&[Block]],
+    offset: i32,
+    sums: &mut [&mut Sums],
+    start: Start,
+) {
     let blocks = x[0].len();
     assert!(x.len() == M && sums.len() == M && x.iter().all(|x| x.len() == blocks));
-    assert!(panel.len() >= blocks.div_ceil(W::BLOCKS) * W::BYTES);
+    assert!(units.len() >= blocks.div_ceil(W::BLOCKS) * W::BYTES);
     let x: [*const Block; M] = std::array::from_fn(|m| x[m].as_ptr());
     let shift = _mm_cvtsi32_si128(offset.trailing_zeros() as i32);
-    // SAFETY: rows have `blocks` blocks and the panel that many blocks' units (asserted); the
+    // SAFETY: rows have `blocks` blocks and there are that many blocks' units (asserted); the
     // instructions are this function's own.
     unsafe {
         let mut acc = [[_mm512_setzero_ps(); 2]; M];
-        for m in 0..M {
-            acc[m] = floats(sums[m].0.as_ptr().cast());
+        if start == Start::Continue {
+            for m in 0..M {
+                acc[m] = floats(sums[m].as_ptr().cast());
+            }
         }
-        let mut unit = panel.as_ptr();
+        let mut unit = units.as_ptr();
         let mut b = 0;
         while b < blocks {
-            for line in (0..W::BYTES).step_by(64) {
-                _mm_prefetch::<_MM_HINT_T0>(unit.wrapping_add(AHEAD + line).cast());
+            if W::AHEAD > 0 {
+                for line in (0..W::BYTES).step_by(64) {
+                    _mm_prefetch::<_MM_HINT_T0>(unit.wrapping_add(W::AHEAD + line).cast());
+                }
             }
             for block in 0..W::BLOCKS {
                 let mut at = x;
@@ -113,7 +132,7 @@ fn add<W: Unpack, const M: usize>(panel: &[u8], x: &[&[Block]], offset: i32, sum
             unit = unit.add(W::BYTES);
         }
         for m in 0..M {
-            store(&mut sums[m].0, acc[m]);
+            store(sums[m], acc[m]);
         }
     }
 }
@@ -250,68 +269,70 @@ unsafe fn dots<W: Unpack, const M: usize, const WORDS: usize>(
     }
 }
 
-fn tile(kind: Kind, weights: &[Expanded], x: &[&[Block]], sums: &mut [Sums]) {
+fn expanded(
+    kind: Kind,
+    weights: &[Expanded],
+    x: &[&[Block]],
+    sums: &mut [&mut Sums],
+    start: Start,
+) {
     // SAFETY: an `Expanded` is bytes and floats without gaps; only its extent matters here.
-    let panel =
+    let units =
         unsafe { std::slice::from_raw_parts(weights.as_ptr().cast(), size_of_val(weights)) };
     match kind {
-        Kind::Plain { offset } => tile_of::<Ready<false, false>>(panel, x, offset, sums),
-        Kind::Min => tile_of::<Ready<false, true>>(panel, x, 1, sums),
-        Kind::Halves { offset } => tile_of::<Ready<true, false>>(panel, x, offset, sums),
-        Kind::HalvesMin => tile_of::<Ready<true, true>>(panel, x, 1, sums),
+        Kind::Plain { offset } => rows::<Ready<false, false>>(units, x, offset, sums, start),
+        Kind::Min => rows::<Ready<false, true>>(units, x, 1, sums, start),
+        Kind::Halves { offset } => rows::<Ready<true, false>>(units, x, offset, sums, start),
+        Kind::HalvesMin => rows::<Ready<true, true>>(units, x, 1, sums, start),
     }
 }
 
-fn tile_of<W: Unpack>(panel: &[u8], x: &[&[Block]], offset: i32, sums: &mut [Sums]) {
-    // SAFETY: this file's loops are in a table only where its instructions are.
-    unsafe {
-        match x.len() {
-            1 => add::<W, 1>(panel, x, offset, sums),
-            2 => add::<W, 2>(panel, x, offset, sums),
-            3 => add::<W, 3>(panel, x, offset, sums),
-            4 => add::<W, 4>(panel, x, offset, sums),
-            5 => add::<W, 5>(panel, x, offset, sums),
-            TILE => add::<W, TILE>(panel, x, offset, sums),
-            rows => unreachable!("a tile of {rows} rows"),
-        }
-    }
-}
-
-fn direct(layout: Layout, panel: &[u8], x: &[&[Block]], sums: &mut [Sums]) {
+fn packed(layout: Layout, units: &[u8], x: &[&[Block]], sums: &mut [&mut Sums], start: Start) {
     match layout {
-        Layout::Q4_0 => direct_of::<Q4_0>(panel, x, sums),
-        Layout::Q4_1 => direct_of::<Q4_1>(panel, x, sums),
-        Layout::Q5_0 => direct_of::<Q5_0>(panel, x, sums),
-        Layout::Q5_1 => direct_of::<Q5_1>(panel, x, sums),
-        Layout::Q8_0 => direct_of::<Q8_0>(panel, x, sums),
-        Layout::Q2K => direct_of::<Q2K>(panel, x, sums),
-        Layout::Q3K => direct_of::<Q3K>(panel, x, sums),
-        Layout::Q4K => direct_of::<Q4K>(panel, x, sums),
-        Layout::Q5K => direct_of::<Q5K>(panel, x, sums),
-        Layout::Q6K => direct_of::<Q6K>(panel, x, sums),
-        Layout::Iq4Nl => direct_of::<Iq4Nl>(panel, x, sums),
-        Layout::Iq4Xs => direct_of::<Iq4Xs>(panel, x, sums),
-        Layout::Mxfp4 => direct_of::<Mxfp4>(panel, x, sums),
-        Layout::Int8 => direct_of::<Int8>(panel, x, sums),
+        Layout::Q4_0 => rows::<Q4_0>(units, x, offset::<Q4_0>(), sums, start),
+        Layout::Q4_1 => rows::<Q4_1>(units, x, offset::<Q4_1>(), sums, start),
+        Layout::Q5_0 => rows::<Q5_0>(units, x, offset::<Q5_0>(), sums, start),
+        Layout::Q5_1 => rows::<Q5_1>(units, x, offset::<Q5_1>(), sums, start),
+        Layout::Q8_0 => rows::<Q8_0>(units, x, offset::<Q8_0>(), sums, start),
+        Layout::Q2K => rows::<Q2K>(units, x, offset::<Q2K>(), sums, start),
+        Layout::Q3K => rows::<Q3K>(units, x, offset::<Q3K>(), sums, start),
+        Layout::Q4K => rows::<Q4K>(units, x, offset::<Q4K>(), sums, start),
+        Layout::Q5K => rows::<Q5K>(units, x, offset::<Q5K>(), sums, start),
+        Layout::Q6K => rows::<Q6K>(units, x, offset::<Q6K>(), sums, start),
+        Layout::Iq4Nl => rows::<Iq4Nl>(units, x, offset::<Iq4Nl>(), sums, start),
+        Layout::Iq4Xs => rows::<Iq4Xs>(units, x, offset::<Iq4Xs>(), sums, start),
+        Layout::Mxfp4 => rows::<Mxfp4>(units, x, offset::<Mxfp4>(), sums, start),
+        Layout::Int8 => rows::<Int8>(units, x, offset::<Int8>(), sums, start),
         Layout::F32 | Layout::F16 | Layout::Bf16 => {
             unreachable!("float panels have their own loop")
         }
     }
 }
 
-fn direct_of<W: Unpack>(panel: &[u8], x: &[&[Block]], sums: &mut [Sums]) {
-    let offset = match W::KIND {
+fn offset<W: Unpack>() -> i32 {
+    match W::KIND {
         Kind::Plain { offset } | Kind::Halves { offset } => offset,
         Kind::Min | Kind::HalvesMin => 1,
-    };
+    }
+}
+
+fn rows<W: Unpack>(
+    units: &[u8],
+    x: &[&[Block]],
+    offset: i32,
+    sums: &mut [&mut Sums],
+    start: Start,
+) {
     // SAFETY: this file's loops are in a table only where its instructions are.
     unsafe {
         match x.len() {
-            1 => add::<W, 1>(panel, x, offset, sums),
-            2 => add::<W, 2>(panel, x, offset, sums),
-            3 => add::<W, 3>(panel, x, offset, sums),
-            4 => add::<W, 4>(panel, x, offset, sums),
-            rows => unreachable!("{rows} rows at once"),
+            1 => add::<W, 1>(units, x, offset, sums, start),
+            2 => add::<W, 2>(units, x, offset, sums, start),
+            3 => add::<W, 3>(units, x, offset, sums, start),
+            4 => add::<W, 4>(units, x, offset, sums, start),
+            5 => add::<W, 5>(units, x, offset, sums, start),
+            TILE => add::<W, TILE>(units, x, offset, sums, start),
+            rows => unreachable!("a tile of {rows} rows"),
         }
     }
 }
@@ -414,25 +435,25 @@ fn quantize_all(x: &[f32], out: &mut [Block]) {
     }
 }
 
-fn float(layout: Layout, panel: &[u8], x: &[&[f32]], sums: &mut [Sums]) {
+fn float(layout: Layout, units: &[u8], x: &[&[f32]], sums: &mut [&mut Sums], start: Start) {
     match layout {
-        Layout::F32 => float_of::<F32>(panel, x, sums),
-        Layout::F16 => float_of::<F16>(panel, x, sums),
-        Layout::Bf16 => float_of::<Bf16>(panel, x, sums),
+        Layout::F32 => float_of::<F32>(units, x, sums, start),
+        Layout::F16 => float_of::<F16>(units, x, sums, start),
+        Layout::Bf16 => float_of::<Bf16>(units, x, sums, start),
         _ => unreachable!("panels of codes have their own loop"),
     }
 }
 
-fn float_of<W: Columns>(panel: &[u8], x: &[&[f32]], sums: &mut [Sums]) {
+fn float_of<W: Columns>(units: &[u8], x: &[&[f32]], sums: &mut [&mut Sums], start: Start) {
     // SAFETY: this file's loops are in a table only where its instructions are.
     unsafe {
         match x.len() {
-            1 => add_columns::<W, 1>(panel, x, sums),
-            2 => add_columns::<W, 2>(panel, x, sums),
-            3 => add_columns::<W, 3>(panel, x, sums),
-            4 => add_columns::<W, 4>(panel, x, sums),
-            5 => add_columns::<W, 5>(panel, x, sums),
-            TILE => add_columns::<W, TILE>(panel, x, sums),
+            1 => add_columns::<W, 1>(units, x, sums, start),
+            2 => add_columns::<W, 2>(units, x, sums, start),
+            3 => add_columns::<W, 3>(units, x, sums, start),
+            4 => add_columns::<W, 4>(units, x, sums, start),
+            5 => add_columns::<W, 5>(units, x, sums, start),
+            TILE => add_columns::<W, TILE>(units, x, sums, start),
             rows => unreachable!("a tile of {rows} rows"),
         }
     }
@@ -450,16 +471,21 @@ trait Columns {
 
 /// Adds a chunk of columns to the sums of `M` rows: fused multiply and add in the order of columns.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-fn add_columns<W: Columns, const M: usize>(panel: &[u8], x: &[&[f32]], sums: &mut [Sums]) {
+fn add_columns<W: Columns, const M: usize>(
+    units: &[u8],
+    x: &[&[f32]],
+    sums: &mut [&mut Sums],
+    start: Start,
+) {
     let columns = x[0].len();
     assert!(x.len() == M && sums.len() == M && x.iter().all(|x| x.len() == columns));
-    assert!(panel.len() >= columns.div_ceil(W::COLUMNS) * W::BYTES);
+    assert!(units.len() >= columns.div_ceil(W::COLUMNS) * W::BYTES);
     let x: [*const f32; M] = std::array::from_fn(|m| x[m].as_ptr());
-    // SAFETY: rows have `columns` values and the panel that many columns (asserted); the instructions
+    // SAFETY: rows have `columns` values and there are that many columns (asserted); the instructions
     // are this function's own.
     unsafe {
         let mut acc = [[_mm512_setzero_ps(); 2]; M];
-        let mut unit = panel.as_ptr();
+        let mut unit = units.as_ptr();
         let mut k = 0;
         while k + W::COLUMNS <= columns {
             for i in 0..W::COLUMNS {
@@ -472,9 +498,12 @@ fn add_columns<W: Columns, const M: usize>(panel: &[u8], x: &[&[f32]], sums: &mu
             add_column(W::column(unit, 0), x, k, &mut acc);
         }
         for m in 0..M {
-            let before = floats(sums[m].0.as_ptr().cast());
-            let after = [_mm512_add_ps(before[0], acc[m][0]), _mm512_add_ps(before[1], acc[m][1])];
-            store(&mut sums[m].0, after);
+            let mut total = [_mm512_setzero_ps(); 2];
+            if start == Start::Continue {
+                total = floats(sums[m].as_ptr().cast());
+            }
+            total = [_mm512_add_ps(total[0], acc[m][0]), _mm512_add_ps(total[1], acc[m][1])];
+            store(sums[m], total);
         }
     }
 }
