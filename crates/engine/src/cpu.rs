@@ -19,9 +19,7 @@ use model::{
     schedule,
 };
 
-use crate::{
-    Backend, Batch, Capacity, Error, Executor, Memory, ModelFile, executor::Progress,
-};
+use crate::{Backend, Batch, Capacity, Error, Executor, Memory, ModelFile, executor::Progress};
 use held::Held;
 use routes::Routes;
 
@@ -57,7 +55,8 @@ impl Backend for Cpu {
         let graph = schedule::products_together(&file.model().graph);
         let held = held::load(&kernels, &file, &graph, progress)?;
         let shapes: Vec<KvShape> = kv_shapes(&graph, capacity.kv).collect();
-        let cache = shapes.iter().map(|shape| AlignedBytes::zeroed(shape.page_bytes() * capacity.pages));
+        let cache =
+            shapes.iter().map(|shape| AlignedBytes::zeroed(shape.page_bytes() * capacity.pages));
         let cache = cache.collect::<Result<Vec<_>, _>>()?;
         let layout = Layout::new(&graph);
         let buffers = (0..layout.buffers.widths.len())
@@ -188,7 +187,8 @@ impl Executor for Running {
             });
         }
         self.step(batch)?;
-        let Some((last, buffer)) = self.graph.nodes.last().zip(self.layout.buffers.of.last()) else {
+        let Some((last, buffer)) = self.graph.nodes.last().zip(self.layout.buffers.of.last())
+        else {
             return Ok(&[]);
         };
         Ok(&self.buffers[*buffer][..batch.wanted.len() * last.width])

@@ -107,7 +107,11 @@ struct Kept {
 
 impl Engine {
     /// What loading would allocate.
-    pub fn plan(file: &ModelFile, backend: &dyn Backend, settings: &Settings) -> Result<Memory, Error> {
+    pub fn plan(
+        file: &ModelFile,
+        backend: &dyn Backend,
+        settings: &Settings,
+    ) -> Result<Memory, Error> {
         backend.plan(file, &settings.capacity(file.model())?)
     }
 
@@ -294,7 +298,8 @@ impl Engine {
                 self.capacity.rows.min(wanted_from - first + self.capacity.wanted)
             };
             let end = ids.len().min(first + room);
-            let rows = wanted_from.min(end) - first..wanted.end.clamp(wanted_from.min(end), end) - first;
+            let rows =
+                wanted_from.min(end) - first..wanted.end.clamp(wanted_from.min(end), end) - first;
             self.batch.clear();
             self.batch.push(&ids[first..end], first, &pages, ids.len(), rows.clone());
             result = self.executor.run(&self.batch).and_then(|logits| {
@@ -386,7 +391,8 @@ impl Engine {
     fn retire(&mut self) -> Vec<Event> {
         let mut events = vec![];
         let waiting = std::mem::take(&mut self.waiting);
-        let (done, waiting): (VecDeque<_>, _) = waiting.into_iter().partition(|s| s.finished.is_some());
+        let (done, waiting): (VecDeque<_>, _) =
+            waiting.into_iter().partition(|s| s.finished.is_some());
         self.waiting = waiting;
         let running = std::mem::take(&mut self.running);
         for mut sequence in done.into_iter().chain(running) {

@@ -1,6 +1,11 @@
 //! A checkpoint understood as a model: its graph, and where every parameter's numbers lie.
 
-use std::{borrow::Cow, collections::HashSet, ops::Range, path::Path};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+    ops::Range,
+    path::Path,
+};
 
 use model::{Dialect, Error as ModelError, Facts, Model, Param, facts::Tensors, source::Turn};
 use quant::Format;
@@ -46,8 +51,13 @@ impl ModelFile {
         let lookup = Lookup(&checkpoint);
         let (dialect, architecture, values) = read_config(&checkpoint)?;
         let tensors: &dyn Tensors = &lookup;
-        let facts =
-            Facts { dialect, architecture: &architecture, values: &values, tensors, family: "model" };
+        let facts = Facts {
+            dialect,
+            architecture: &architecture,
+            values: &values,
+            tensors,
+            family: "model",
+        };
         let model = model::build(&facts)?;
         let mut faults = vec![];
         let mut used = HashSet::new();
@@ -55,6 +65,7 @@ impl ModelFile {
         for param in &model.graph.params {
             places.push(place(&checkpoint, &model, param, &mut used, &mut faults));
         }
+        faults.extend(left_over(&checkpoint, &model, &places));
         let mut unused = vec![];
         for name in checkpoint.logical_tensors().keys().filter(|name| !used.contains(&***name)) {
             if model.unused.iter().any(|pattern| matches(pattern, name)) {
@@ -104,11 +115,8 @@ impl ModelFile {
     fn runs(&self, param: usize, rows: Range<usize>) -> Vec<(&str, Range<usize>)> {
         let mut runs: Vec<(&str, Range<usize>)> = vec![];
         let p = &self.model.graph.params[param];
-        let contiguous = p.source.rows.run.min(if p.source.per_expert() {
-            matrix_rows(p)
-        } else {
-            usize::MAX
-        });
+        let contiguous =
+            p.source.rows.run.min(if p.source.per_expert() { matrix_rows(p) } else { usize::MAX });
         let mut row = rows.start;
         while row < rows.end {
             // Up to the end of this run of rows, or of what was asked for.
@@ -133,7 +141,8 @@ impl ModelFile {
             match p.source.turn {
                 // The tensor is [experts, in, out of the tensor]; chosen columns become rows.
                 Turn::Stored => {
-                    let tensor = &self.places[param].tensors[if p.source.per_expert() { expert } else { 0 }];
+                    let tensor =
+                        &self.places[param].tensors[if p.source.per_expert() { expert } else { 0 }];
                     let logical = self.checkpoint.logical(tensor)?;
                     let width = logical.width();
                     let per = logical.rows() / if p.source.per_expert() { 1 } else { p.shape[0] };
@@ -142,7 +151,8 @@ impl ModelFile {
                     for i in 0..ins {
                         self.checkpoint.rows_f32(tensor, base + i..base + i + 1, &mut line)?;
                         for (j, row) in wanted.clone().enumerate() {
-                            let column = p.source.rows.at(row - expert * outs).unwrap_or(usize::MAX);
+                            let column =
+                                p.source.rows.at(row - expert * outs).unwrap_or(usize::MAX);
                             let number = line.get(column).copied().unwrap_or(f32::NAN);
                             out[(done + j) * ins + i] = number;
                         }
@@ -232,7 +242,13 @@ impl Params for ModelFile {
 
 impl ModelFile {
     /// Entries of a vector, or of the biases `[experts, out]` of a stack, by the row map of its matrix.
-    fn vector(&self, param: usize, rows: Range<usize>, start: usize, out: &mut [f32]) -> Result<(), Error> {
+    fn vector(
+        &self,
+        param: usize,
+        rows: Range<usize>,
+        start: usize,
+        out: &mut [f32],
+    ) -> Result<(), Error> {
         let p = &self.model.graph.params[param];
         let width = p.shape[2];
         for (row, out) in rows.zip(out.chunks_exact_mut(width)) {
@@ -240,7 +256,11 @@ impl ModelFile {
             let logical = self.checkpoint.logical(tensor)?;
             let mut all = vec![0.0; logical.elements()];
             self.checkpoint.rows_f32(tensor, 0..logical.rows(), &mut all)?;
-            let base = if p.source.per_expert() || p.shape[1] == 1 { 0 } else { row * (all.len() / p.shape[1]) };
+            let base = if p.source.per_expert() || p.shape[1] == 1 {
+                0
+            } else {
+                row * (all.len() / p.shape[1])
+            };
             debug_assert!(start <= all.len(), "checked on opening");
             for (i, out) in out.iter_mut().enumerate() {
                 let at = p.source.rows.at(i).map(|at| base + at);
@@ -342,7 +362,8 @@ fn place(
         };
         let Ok(logical) = checkpoint.logical(&found) else { continue };
         if let Some(expected) = misshapen(param, &logical.shape) {
-            faults.push(format!("tensor {name} has shape {:?}, expected {expected}", logical.shape));
+            faults
+                .push(format!("tensor {name} has shape {:?}, expected {expected}", logical.shape));
         }
         formats.push(match &logical.kind {
             Kind::Fp8Blocks { .. } => None,
@@ -351,7 +372,10 @@ fn place(
         if let Kind::Plain(dtype) = &logical.kind
             && dtype.format().is_none()
         {
-            faults.push(format!("tensor {name} holds {}, expected numbers we can decode", dtype.name()));
+            faults.push(format!(
+                "tensor {name} holds {}, expected numbers we can decode",
+                dtype.name()
+            ));
         }
         used.insert(found.clone());
         place.tensors.push(found);
@@ -393,7 +417,7 @@ fn misshapen(param: &Param, shape: &[usize]) -> Option<String> {
         let rows = if s.per_expert() || is_bias(param) && out > 1 { out } else { 1 };
         let rows = if s.per_expert() { 1 } else { rows };
         let last = s.rows.at(width - 1).and_then(|last| last.checked_add(1));
-        let fits = if s.rows == model::Rows::ALL {
+        let fits = if s.whole {
             elements == rows * width
         } else {
             last.is_some_and(|last| elements.is_multiple_of(rows) && elements / rows >= last)
@@ -407,13 +431,17 @@ fn misshapen(param: &Param, shape: &[usize]) -> Option<String> {
         Turn::Stored => (out, width),
     };
     let reach = s.rows.at(rows - 1).and_then(|last| last.checked_add(1));
-    let all = s.rows == model::Rows::ALL;
+    let all = s.whole;
     let tensor_rows: usize = shape.split_last().map_or(1, |(_, rest)| rest.iter().product());
     let tensor_columns = shape.last().copied().unwrap_or(1);
     let fits = match s.turn {
         Turn::Stored => {
             tensor_rows == stack * width
-                && if all { tensor_columns == out } else { reach.is_some_and(|r| tensor_columns >= r) }
+                && if all {
+                    tensor_columns == out
+                } else {
+                    reach.is_some_and(|r| tensor_columns >= r)
+                }
         }
         _ => {
             tensor_columns == columns
@@ -421,10 +449,48 @@ fn misshapen(param: &Param, shape: &[usize]) -> Option<String> {
         }
     };
     (!fits).then(|| match s.turn {
-        Turn::Stored => format!("[{}{width}, {out}]", if stack > 1 { format!("{stack}, ") } else { String::new() }),
-        _ if all => format!("[{}{}, {columns}]", if stack > 1 { format!("{stack}, ") } else { String::new() }, rows / stack),
+        Turn::Stored => format!(
+            "[{}{width}, {out}]",
+            if stack > 1 { format!("{stack}, ") } else { String::new() }
+        ),
+        _ if all => format!(
+            "[{}{}, {columns}]",
+            if stack > 1 { format!("{stack}, ") } else { String::new() },
+            rows / stack
+        ),
         _ => format!("at least {} rows of {columns}", reach.unwrap_or(0)),
     })
+}
+
+/// Fused tensors with more rows than the parameters cut from them reach.
+fn left_over(checkpoint: &Checkpoint, model: &Model, places: &[Place]) -> Vec<String> {
+    let mut reached: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for (param, place) in model.graph.params.iter().zip(places) {
+        let s = &param.source;
+        let Some((tensor, logical)) = place.tensors.first().and_then(|name| {
+            (!s.whole && param.tied_to.is_none()).then_some(name).zip(checkpoint.logical(name).ok())
+        }) else {
+            continue;
+        };
+        let [experts, out, width] = param.shape;
+        let stacked = is_bias(param) && out > 1;
+        let (length, last) = match s.turn {
+            Turn::Stored => (logical.width(), out),
+            Turn::None if stacked => (logical.width(), width),
+            Turn::None if param.is_vector() => (logical.elements(), width),
+            Turn::None => (logical.rows(), experts * out),
+            Turn::Chosen => (logical.rows(), experts * width),
+        };
+        let end = s.rows.at(last - 1).map_or(0, |last| last.saturating_add(1));
+        let entry = reached.entry(tensor).or_insert((length, 0));
+        entry.1 = entry.1.max(end);
+    }
+    let short = reached.into_iter().filter(|(_, (length, end))| end < length);
+    short
+        .map(|(name, (length, end))| {
+            format!("tensor {name} has {length} rows, the configuration accounts for {end}")
+        })
+        .collect()
 }
 
 /// Whether `name` matches a pattern in which `*` stands for anything.

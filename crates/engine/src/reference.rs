@@ -152,7 +152,8 @@ impl Running {
                 let norm = |(i, x): (usize, &[f32])| {
                     let n = *group as f64;
                     let mean = x.iter().map(|x| f64::from(*x)).sum::<f64>() / n;
-                    let variance = x.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / n;
+                    let variance =
+                        x.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / n;
                     let factor = (variance + f64::from(*eps)).sqrt().recip();
                     let gain = gain.map(|id| part(param(id), i, *group));
                     let bias = bias.map(|id| part(param(id), i, *group));
@@ -170,9 +171,12 @@ impl Running {
             }
             Op::HeadLinear { weight } => {
                 let [heads, out, dim] = graph.params[*weight].shape;
-                let heads = input(0).chunks_exact(dim).enumerate().map(move |(i, x)| (i % heads, x));
+                let heads =
+                    input(0).chunks_exact(dim).enumerate().map(move |(i, x)| (i % heads, x));
                 heads
-                    .flat_map(|(head, x)| matvec(&param(*weight)[head * out * dim..][..out * dim], x, None))
+                    .flat_map(|(head, x)| {
+                        matvec(&param(*weight)[head * out * dim..][..out * dim], x, None)
+                    })
                     .collect()
             }
             Op::ExpertLinear { weight, bias } => {
@@ -197,7 +201,12 @@ impl Running {
                     for row in span.rows.clone() {
                         let heads = out[row * width..][..width].chunks_exact_mut(width / heads);
                         heads.for_each(|head| {
-                            turn(&mut head[*first..], &frequencies, rope.style, batch.positions[row]);
+                            turn(
+                                &mut head[*first..],
+                                &frequencies,
+                                rope.style,
+                                batch.positions[row],
+                            );
                         });
                     }
                 }
@@ -373,7 +382,8 @@ fn attend(
     values: &[f32],
 ) -> Vec<f32> {
     let mut out = vec![0.0; batch.rows() * a.heads * a.value_dim];
-    let key_of = |at: usize, head: usize| &keys[(at * a.kv_heads + head) * a.key_dim..][..a.key_dim];
+    let key_of =
+        |at: usize, head: usize| &keys[(at * a.kv_heads + head) * a.key_dim..][..a.key_dim];
     for span in &batch.spans {
         for row in span.rows.clone() {
             let seen = seen(a, span, row);

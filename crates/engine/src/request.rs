@@ -1,6 +1,9 @@
 //! What is asked of the engine, and what it tells.
 
-use crate::{Error, sampler::{LogProb, SamplerSettings}};
+use crate::{
+    Error,
+    sampler::{LogProb, SamplerSettings},
+};
 
 /// Names a running request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

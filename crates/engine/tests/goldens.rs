@@ -62,7 +62,8 @@ impl Golden {
         let tensor = self.tensors.tensor(&name).expect("positions").clone();
         let bytes = self.tensors.bytes(&tensor).expect("bytes");
         let width = bytes.len() / tensor.elements();
-        let number = |bytes: &[u8]| bytes.iter().rev().fold(0usize, |all, b| all << 8 | *b as usize);
+        let number =
+            |bytes: &[u8]| bytes.iter().rev().fold(0usize, |all, b| all << 8 | *b as usize);
         bytes.chunks_exact(width).map(number).collect()
     }
 
@@ -85,8 +86,7 @@ impl Session {
     fn new(backend: &dyn Backend, path: &Path) -> Result<Self, engine::Error> {
         let file = Arc::new(ModelFile::open(path)?);
         let pages = TOKENS_MAX / PAGE_TOKENS;
-        let capacity =
-            Capacity { rows: TOKENS_MAX, wanted: TOKENS_MAX, pages, kv: KvFormat::F32 };
+        let capacity = Capacity { rows: TOKENS_MAX, wanted: TOKENS_MAX, pages, kv: KvFormat::F32 };
         let vocab = file.model().vocab;
         let executor = backend.load(file, &capacity, &mut |_, _| {})?;
         Ok(Session { executor, pages: (0..pages as u32).collect(), vocab })
@@ -105,7 +105,8 @@ fn largest(numbers: &[f32]) -> f32 {
 }
 
 fn argmax(logits: &[f32]) -> u32 {
-    let best = logits.iter().enumerate().fold(0, |best, (i, x)| if *x > logits[best] { i } else { best });
+    let best =
+        logits.iter().enumerate().fold(0, |best, (i, x)| if *x > logits[best] { i } else { best });
     best as u32
 }
 
@@ -119,7 +120,8 @@ fn compare(golden: &Golden, backend: &dyn Backend, path: &Path) -> Result<f32, S
         let expected = golden.floats(&format!("logits_{prompt}"));
         let got = session.logits(&ids, 0, ids.len());
         let scale = largest(&expected);
-        for (at, expected) in golden.positions(prompt).into_iter().zip(expected.chunks_exact(vocab)) {
+        for (at, expected) in golden.positions(prompt).into_iter().zip(expected.chunks_exact(vocab))
+        {
             let got = &got[at * vocab..][..vocab];
             let error = expected.iter().zip(got).fold(0.0f32, |all, (a, b)| {
                 let error = (a - b).abs();

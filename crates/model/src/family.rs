@@ -369,7 +369,8 @@ pub fn periodic_windows(
     window: Option<usize>,
     period: usize,
 ) -> Result<Vec<Mask>, Error> {
-    const PERIOD: crate::facts::Key = ("sliding_window_pattern", "attention.sliding_window_pattern");
+    const PERIOD: crate::facts::Key =
+        ("sliding_window_pattern", "attention.sliding_window_pattern");
     if let Some(masks) = listed_windows(facts, layers, window)? {
         return Ok(masks);
     }

@@ -214,9 +214,7 @@ impl Net {
             graph.params.len() - 1
         });
         drop(graph);
-        self.require(tied.is_some() == tied_to.is_some(), || {
-            format!("{name} is tied to nothing")
-        });
+        self.require(tied.is_some() == tied_to.is_some(), || format!("{name} is tied to nothing"));
         self.require(!twin, || format!("{name} is used in two shapes"));
         id
     }
@@ -236,7 +234,7 @@ impl Net {
         };
         // A vector is not turned; a stack in one tensor is.
         let turn = if shape[1] == 1 && shape[0] == 1 { Turn::None } else { weight.turn };
-        Source { tensor, rows, turn, plus: weight.plus }
+        Source { tensor, rows, whole: weight.fused.is_none(), turn, plus: weight.plus }
     }
 
     fn rope(&self, rope: &Rope) -> usize {

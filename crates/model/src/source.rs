@@ -51,6 +51,8 @@ pub struct Source {
     pub tensor: String,
     /// Which of its rows.
     pub rows: Rows,
+    /// Whether the tensor holds nothing but this parameter.
+    pub whole: bool,
     /// Whether the matrix is turned.
     pub turn: Turn,
     /// Added to every number (Gemma stores its gains less one).
@@ -60,7 +62,7 @@ pub struct Source {
 impl Source {
     /// The whole tensor of this name.
     pub fn whole(tensor: impl Into<String>) -> Self {
-        Source { tensor: tensor.into(), rows: Rows::ALL, turn: Turn::None, plus: 0.0 }
+        Source { tensor: tensor.into(), rows: Rows::ALL, whole: true, turn: Turn::None, plus: 0.0 }
     }
 
     /// The names of the tensors this reads, given how many experts the parameter has.

@@ -73,8 +73,12 @@ mod tests {
 
     #[test]
     fn rows_are_grouped_by_expert_in_order() {
-        let mut routes =
-            Routes { k: 2, ids: vec![3, 0, 0, 1, 3, 1], weights: vec![1.0; 6], ..Routes::default() };
+        let mut routes = Routes {
+            k: 2,
+            ids: vec![3, 0, 0, 1, 3, 1],
+            weights: vec![1.0; 6],
+            ..Routes::default()
+        };
         routes.sort(4);
         let groups: Vec<(usize, Vec<u32>)> =
             routes.groups(false).iter().map(|g| (g.expert, g.rows.to_vec())).collect();

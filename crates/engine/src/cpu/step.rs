@@ -3,9 +3,10 @@
 use std::mem;
 
 use kernels::{
-    Activation as KernelActivation, AlignedBytes, Attend, GateRows, Group, GroupScore, HeadRows, Input, Job, Mask,
-    Needs, Renormalise as KernelRenormalise, Rope as KernelRope, RopeStyle as KernelStyle,
-    RouteGroups, RouteScore, Routing as KernelRouting, Sequence, SwigluClamp,
+    Activation as KernelActivation, AlignedBytes, Attend, GateRows, Group, GroupScore, HeadRows,
+    Input, Job, Mask, Needs, Renormalise as KernelRenormalise, Rope as KernelRope,
+    RopeStyle as KernelStyle, RouteGroups, RouteScore, Routing as KernelRouting, Sequence,
+    SwigluClamp,
 };
 use model::{
     Op,
@@ -77,9 +78,8 @@ impl Running {
     /// How many nodes from `id` on are products of one input that run as one.
     fn products_from(&self, id: usize) -> usize {
         let first = &self.graph.nodes[id];
-        let alike = |node: &&Node| {
-            schedule::together(&first.op, &node.op) && node.inputs == first.inputs
-        };
+        let alike =
+            |node: &&Node| schedule::together(&first.op, &node.op) && node.inputs == first.inputs;
         self.graph.nodes[id..].iter().take_while(alike).count()
     }
 
@@ -106,7 +106,8 @@ impl Running {
             }
             _ => unreachable!("only products are grouped"),
         };
-        let needs = (id..id + count).fold(Needs::VALUES, |all, node| all.and(weights(node).0.needs()));
+        let needs =
+            (id..id + count).fold(Needs::VALUES, |all, node| all.and(weights(node).0.needs()));
         self.kernels.activations(x, x.len() / ins, ins, needs, &mut activations);
         let input = activations.input(x);
         if let Op::ExpertLinear { .. } = self.graph.nodes[id].op {
@@ -139,7 +140,10 @@ impl Running {
     }
 
     fn routes_of(&self, node: usize) -> &Routes {
-        self.routes.iter().find(|routes| routes.node == node).expect("routes come before their experts")
+        self.routes
+            .iter()
+            .find(|routes| routes.node == node)
+            .expect("routes come before their experts")
     }
 
     fn route(&mut self, id: usize, rows: usize) {
@@ -265,7 +269,12 @@ impl Running {
             Op::Rope { rope, heads, first } => {
                 let (rope, angles) = (&self.graph.ropes[*rope], &self.angles[*rope]);
                 let used = rows * rope.dims / 2;
-                let at = HeadRows { row_stride: width, first: 0, heads: *heads, head_dim: width / heads };
+                let at = HeadRows {
+                    row_stride: width,
+                    first: 0,
+                    heads: *heads,
+                    head_dim: width / heads,
+                };
                 let style = match rope.style {
                     RopeStyle::Halves => KernelStyle::Halves,
                     RopeStyle::Interleaved => KernelStyle::Interleaved,
@@ -322,7 +331,13 @@ impl Running {
     }
 
     /// Rows of a table in the file.
-    fn look_up(&self, table: usize, at: &[u32], width: usize, out: &mut [f32]) -> Result<(), Error> {
+    fn look_up(
+        &self,
+        table: usize,
+        at: &[u32],
+        width: usize,
+        out: &mut [f32],
+    ) -> Result<(), Error> {
         for (out, row) in out.chunks_exact_mut(width).zip(at) {
             self.file.rows(table, *row as usize..*row as usize + 1, out)?;
         }

@@ -40,7 +40,9 @@ fn hugging_face(facts: &Facts<'_>, turning: &Turning<'_>) -> Result<Rope, Error>
         Some(Value::Object(map)) => map,
         _ => given,
     };
-    if let Some(kind) = ["full_attention", "sliding_attention"].iter().find(|k| given.contains_key(**k)) {
+    if let Some(kind) =
+        ["full_attention", "sliding_attention"].iter().find(|k| given.contains_key(**k))
+    {
         return Err(facts.bad(("rope_parameters", ""), kind, "one set for all layers"));
     }
     let inner = Facts { values: given, ..*facts };

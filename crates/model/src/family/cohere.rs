@@ -35,7 +35,8 @@ struct Sight {
 
 fn cohere(facts: &Facts<'_>) -> Result<Model, Error> {
     let t = Trunk::read(facts, true, "model.embed_tokens.weight")?;
-    let head_norms = facts.flag_or(("use_qk_norm", ""), facts.gguf_has("blk.0.attn_q_norm.weight"))?;
+    let head_norms =
+        facts.flag_or(("use_qk_norm", ""), facts.gguf_has("blk.0.attn_q_norm.weight"))?;
     build(facts, &t, head_norms.into(), &vec![Sight { mask: Mask::Causal, turns: true }; t.layers])
 }
 

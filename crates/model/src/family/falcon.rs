@@ -22,7 +22,8 @@ pub const FAMILY: Family =
     Family { name: "falcon", model_types: &["falcon"], gguf: &["falcon"], build };
 
 /// With one norm a layer, or one before each half.
-const NAMES: Names = Names { layers: "transformer.h.", tables: &[&[("attn_norm", "input_layernorm")], ALL] };
+const NAMES: Names =
+    Names { layers: "transformer.h.", tables: &[&[("attn_norm", "input_layernorm")], ALL] };
 
 /// With a norm for each of two branches. GGUF calls the feed-forward network's the first.
 const TWO_NORMS: Names = Names {
@@ -55,7 +56,8 @@ enum Shape {
 fn build(facts: &Facts<'_>) -> Result<Model, Error> {
     let hidden = facts.size(("hidden_size", "embedding_length"))?;
     // Older files say n_layer, n_head and n_head_kv.
-    let old = |key: &'static str, old: &'static str| if facts.spelled((key, "")) { key } else { old };
+    let old =
+        |key: &'static str, old: &'static str| if facts.spelled((key, "")) { key } else { old };
     let hub = facts.dialect == Dialect::HuggingFace;
     let count = facts.size((old("num_hidden_layers", "n_layer"), "block_count"))?;
     let t = Trunk {

@@ -20,12 +20,8 @@ use crate::{
 };
 
 /// See the module.
-pub const FAMILY: Family = Family {
-    name: "gemma3",
-    model_types: &["gemma3_text", "gemma3"],
-    gguf: &["gemma3"],
-    build,
-};
+pub const FAMILY: Family =
+    Family { name: "gemma3", model_types: &["gemma3_text", "gemma3"], gguf: &["gemma3"], build };
 
 fn build(facts: &Facts<'_>) -> Result<Model, Error> {
     let t = Trunk::read(facts, true, "model.embed_tokens.weight")?;

@@ -36,9 +36,11 @@ const NAMES: Names = Names {
 };
 
 fn glm4(facts: &Facts<'_>) -> Result<Model, Error> {
-    build(facts, HeadDefaults { heads: None, kv_heads: Some(2), head_dim: Some(128) }, &|x, w, eps| {
-        x.rms_norm(w, eps)
-    })
+    build(
+        facts,
+        HeadDefaults { heads: None, kv_heads: Some(2), head_dim: Some(128) },
+        &|x, w, eps| x.rms_norm(w, eps),
+    )
 }
 
 fn glm(facts: &Facts<'_>) -> Result<Model, Error> {

@@ -43,8 +43,7 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
     let act = facts.activation("hidden_act", Activation::GeluErf)?;
     let eps = facts.epsilon_or(("layer_norm_eps", "attention.layer_norm_epsilon"), 1e-5)?;
     let rope = facts.rope(facts.rotary_dims(d.head_dim, 0.25)?, RopeStyle::Halves)?;
-    let parallel =
-        facts.flag_or(("use_parallel_residual", "use_parallel_residual"), true)?;
+    let parallel = facts.flag_or(("use_parallel_residual", "use_parallel_residual"), true)?;
     let bias: Bias = match facts.dialect {
         Dialect::HuggingFace => facts.flag_or(("attention_bias", ""), true)?,
         Dialect::Gguf => facts.gguf_has("blk.0.attn_output.bias"),

@@ -41,7 +41,12 @@ impl Experts {
 
     /// The routed sum of the layer's SwiGLUs: `[tokens, hidden]`.
     #[track_caller]
-    pub(super) fn swiglu<'n>(&self, h: Flat<'n>, l: Scope, select_bias: Option<Weight>) -> Flat<'n> {
+    pub(super) fn swiglu<'n>(
+        &self,
+        h: Flat<'n>,
+        l: Scope,
+        select_bias: Option<Weight>,
+    ) -> Flat<'n> {
         let hidden = h.width();
         let routes = h.linear(l.w("ffn_gate_inp"), self.count).route(self.routing, select_bias);
         let gate = h.expert_linear(routes, l.w("ffn_gate_exps"), self.ffn);

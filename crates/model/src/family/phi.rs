@@ -42,7 +42,8 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
     let act = facts.activation("hidden_act", Activation::GeluTanh)?;
     let eps = facts.epsilon_or(("layer_norm_eps", "attention.layer_norm_epsilon"), 1e-5)?;
     let rope = facts.rope(facts.rotary_dims(d.head_dim, 0.5)?, RopeStyle::Halves)?;
-    let head_norms = facts.flag_or(("qk_layernorm", ""), facts.gguf_has("blk.0.attn_q_norm.weight"))?;
+    let head_norms =
+        facts.flag_or(("qk_layernorm", ""), facts.gguf_has("blk.0.attn_q_norm.weight"))?;
     let projection = Projection::plain(true).fused(Fused::of(facts, Fused::No));
     let parts = Parts {
         embedded: &as_is,

@@ -110,10 +110,9 @@ impl Gated {
         let (gate, up) = (l.w("ffn_gate").bias(self.bias), l.w("ffn_up").bias(self.bias));
         let (gate, up) = match self.kept {
             Kept::Apart => (gate, up),
-            Kept::BeforeUp => (
-                gate.rows_of("ffn_up", Rows::from(0)),
-                up.rows_of("ffn_up", Rows::from(self.ffn)),
-            ),
+            Kept::BeforeUp => {
+                (gate.rows_of("ffn_up", Rows::from(0)), up.rows_of("ffn_up", Rows::from(self.ffn)))
+            }
         };
         let mixed = h.linear(gate, self.ffn).activate_mul(self.act, h.linear(up, self.ffn));
         mixed.linear(l.w("ffn_down").bias(self.bias), h.width())

@@ -42,7 +42,8 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
         // What a file says of it is not to be relied on; the second norm is.
         Dialect::Gguf => !facts.gguf_has("blk.0.ffn_norm.weight"),
     };
-    let head_norms = facts.flag_or(("qk_layernorm", ""), facts.gguf_has("blk.0.attn_q_norm.weight"))?;
+    let head_norms =
+        facts.flag_or(("qk_layernorm", ""), facts.gguf_has("blk.0.attn_q_norm.weight"))?;
     let mlp = Gated {
         ffn: facts.size(("intermediate_size", "feed_forward_length"))?,
         act: facts.activation("hidden_act", Activation::Silu)?,

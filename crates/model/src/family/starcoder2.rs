@@ -34,7 +34,8 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
     let eps = facts.epsilon_or(("norm_epsilon", "attention.layer_norm_epsilon"), 1e-5)?;
     let rope = facts.rope(facts.whole_heads_turn(d.head_dim)?, RopeStyle::Halves)?;
     let mask = window(facts, None)?.map_or(Mask::Causal, Mask::Window);
-    let silent = facts.dialect == crate::Dialect::HuggingFace || facts.gguf_has("blk.0.attn_q.bias");
+    let silent =
+        facts.dialect == crate::Dialect::HuggingFace || facts.gguf_has("blk.0.attn_q.bias");
     let bias: Bias = facts.flag_or(("use_bias", ""), silent)?.into();
     let parts = Parts {
         embedded: &as_is,
