@@ -1,3 +1,26 @@
-//! Own your AI instead of renting it.
+//! Own your AI instead of renting it: one program for the whole life of an open-weight model.
+//!
+//! The program is thin: it reads what the user asked for ([`command`]), the few things the
+//! environment says ([`settings`]), calls the crates below, and prints ([`output`]). Every command
+//! is one file under `command/` and one line in [`command::COMMANDS`]; help, man page and
+//! completions come from that list.
 
-fn main() {}
+mod chat;
+mod command;
+mod error;
+mod house;
+mod ids;
+mod input;
+mod interrupt;
+mod kv;
+mod load;
+mod output;
+mod program;
+mod settings;
+mod tokenizer;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    program::run(std::env::args_os())
+}

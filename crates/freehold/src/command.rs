@@ -1,0 +1,76 @@
+//! The commands: one file each, one line in [`COMMANDS`] each.
+
+mod bench;
+mod completions;
+mod diff;
+mod doctor;
+mod inspect;
+mod logits;
+mod man;
+mod plan;
+mod run;
+mod template;
+mod tokenize;
+
+use clap::{ArgMatches, Args};
+
+use crate::program::App;
+
+/// Every command there is, in the order of the help.
+pub(crate) const COMMANDS: &[Entry] = &[
+    entry::<run::Run>(),
+    entry::<inspect::Inspect>(),
+    entry::<diff::Diff>(),
+    entry::<plan::Plan>(),
+    entry::<bench::Bench>(),
+    entry::<logits::Logits>(),
+    entry::<tokenize::Tokenize>(),
+    entry::<template::Template>(),
+    entry::<doctor::Doctor>(),
+    entry::<completions::Completions>(),
+    entry::<man::Man>(),
+];
+
+/// A command: its arguments (the implementing type, by `clap::Args`), its words, what it does.
+pub(crate) trait Command: Args {
+    /// As typed.
+    const NAME: &'static str;
+    /// One line for the list of commands.
+    const ABOUT: &'static str;
+    /// What a user needs to know beyond the arguments; may be empty.
+    const DETAILS: &'static str = "";
+    /// Command lines that work, one a line, each beginning with `freehold NAME`.
+    const EXAMPLES: &'static [&'static str];
+
+    /// Does it.
+    fn run(self, app: &App) -> anyhow::Result<()>;
+}
+
+/// A command without its type, for the list.
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    pub(crate) define: fn() -> clap::Command,
+    pub(crate) run: fn(&ArgMatches, &App) -> anyhow::Result<()>,
+}
+
+const fn entry<C: Command>() -> Entry {
+    Entry { name: C::NAME, define: define::<C>, run: run::<C> }
+}
+
+fn define<C: Command>() -> clap::Command {
+    let long = if C::DETAILS.is_empty() {
+        format!("{}.", C::ABOUT)
+    } else {
+        format!("{}.\n\n{}", C::ABOUT, C::DETAILS)
+    };
+    let examples: String = C::EXAMPLES.iter().map(|line| format!("\n  {line}")).collect();
+    let line = clap::Command::new(C::NAME)
+        .about(C::ABOUT)
+        .long_about(long)
+        .after_help(format!("Examples:{examples}"));
+    C::augment_args(line)
+}
+
+fn run<C: Command>(matches: &ArgMatches, app: &App) -> anyhow::Result<()> {
+    C::from_arg_matches(matches)?.run(app)
+}

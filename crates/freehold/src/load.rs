@@ -1,0 +1,103 @@
+//! From a MODEL argument to a model: opened (headers only), then planned, then loaded.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::Context;
+use clap::Args;
+use engine::{Cpu, Engine, ModelFile, Settings as EngineSettings};
+use machine::{Bytes, Machine};
+use text::tokenizer::Tokenizer;
+use weights::Checkpoint;
+
+use crate::{error::usage, kv::Kv, program::App, tokenizer};
+
+/// How a model is to be run, for every command that runs one.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Running {
+    /// Threads to compute with [default: one a physical core, or FREEHOLD_THREADS]
+    #[arg(long, short = 't', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) threads: Option<u32>,
+}
+
+impl Running {
+    /// The backend: this machine's processor.
+    pub(crate) fn backend(&self, app: &App) -> Cpu {
+        let threads = app.settings.threads(self.threads.map(|threads| threads as usize));
+        Cpu::new(app.settings.isa, threads)
+    }
+}
+
+/// Opens the files MODEL names: headers and metadata, no weights.
+pub(crate) fn checkpoint(model: &Path) -> anyhow::Result<Checkpoint> {
+    Ok(Checkpoint::open(model)?)
+}
+
+/// Opens MODEL and understands it as a model.
+pub(crate) fn file(model: &Path) -> anyhow::Result<Arc<ModelFile>> {
+    Ok(Arc::new(ModelFile::new(checkpoint(model)?)?))
+}
+
+/// The tokenizer of an opened model, which must fit its embedding.
+pub(crate) fn tokenizer_of(file: &ModelFile) -> anyhow::Result<Tokenizer> {
+    let tokenizer = tokenizer::of(file.checkpoint())?;
+    tokenizer
+        .check_rows(file.model().vocab)
+        .context("tokenizer and weights do not belong together")?;
+    Ok(tokenizer)
+}
+
+/// What the user asked of context and cache, checked against the model.
+pub(crate) fn engine_settings(
+    file: &ModelFile,
+    context: Option<usize>,
+    kv: Kv,
+) -> anyhow::Result<EngineSettings> {
+    if let Some(asked) = context {
+        let most = file.model().context;
+        if asked == 0 || asked > most {
+            return Err(usage(format!(
+                "--ctx is {asked}, expected 1 to {most}, the context this model was made for"
+            )));
+        }
+    }
+    Ok(EngineSettings { context, kv: kv.format(), ..EngineSettings::SINGLE })
+}
+
+/// Plans, refuses what does not fit this machine with the arithmetic, loads with a progress bar.
+pub(crate) fn engine(
+    app: &App,
+    file: &Arc<ModelFile>,
+    backend: &Cpu,
+    settings: &EngineSettings,
+) -> anyhow::Result<Engine> {
+    admit(file, backend, settings, Machine::detect().memory.free())?;
+    let progress = app.output.progress("loading", file.checkpoint().tensor_bytes());
+    let engine = Engine::load(Arc::clone(file), backend, settings, &mut |done, total| {
+        progress.set(done, total)
+    });
+    progress.finish();
+    Ok(engine?)
+}
+
+/// Compares what loading would allocate with what is free.
+fn admit(
+    file: &ModelFile,
+    backend: &Cpu,
+    settings: &EngineSettings,
+    available: Bytes,
+) -> Result<(), engine::Error> {
+    let memory = Engine::plan(file, backend, settings)?;
+    let bytes = |n: usize| Bytes(n as u64);
+    let needed = bytes(memory.total());
+    if needed <= available {
+        return Ok(());
+    }
+    let breakdown = format!(
+        "weights {} + cache {} for {} tokens + activations {}",
+        bytes(memory.weights),
+        bytes(memory.kv_cache),
+        settings.context_of(file.model()),
+        bytes(memory.activations),
+    );
+    Err(engine::Error::DoesNotFit { needed, breakdown, available })
+}
