@@ -26,10 +26,44 @@ use routes::Routes;
 /// See the module.
 #[derive(Clone, Copy, Debug)]
 pub struct Cpu {
-    /// Which instruction set.
-    pub isa: Isa,
-    /// How many threads, the caller's included.
-    pub threads: usize,
+    isa: Isa,
+    threads: usize,
+    precision: Precision,
+}
+
+/// How exactly products with block formats are computed. Float formats are exact either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// Weights stay in their blocks and activations are rounded to 8 bits for each 32: what every fast
+    /// engine does.
+    #[default]
+    Fast,
+    /// Weights are widened (MXFP4 to BF16, the rest to F32) and activations stay F32: what the reference
+    /// computes, for more memory.
+    Exact,
+}
+
+impl Precision {
+    /// What weights of a format are widened to before packing.
+    fn packed_as(self, format: &'static quant::Format) -> &'static quant::Format {
+        match self {
+            Precision::Exact if format.name == quant::MXFP4.name => &quant::BF16,
+            Precision::Exact if format.block > 1 => &quant::F32,
+            _ => format,
+        }
+    }
+}
+
+impl Cpu {
+    /// This instruction set on so many threads, the caller's included; fast.
+    pub fn new(isa: Isa, threads: usize) -> Self {
+        Cpu { isa, threads, precision: Precision::Fast }
+    }
+
+    /// The same with another precision.
+    pub fn with(self, precision: Precision) -> Self {
+        Cpu { precision, ..self }
+    }
 }
 
 impl Backend for Cpu {
@@ -37,7 +71,7 @@ impl Backend for Cpu {
         // Planning needs the layouts of this instruction set, not its threads.
         let kernels = Kernels::new(self.isa, 1)?;
         let graph = schedule::products_together(&file.model().graph);
-        let weights = held::plan(&kernels, file, &graph)?;
+        let weights = held::plan(&kernels, file, &graph, self.precision)?;
         Ok(Memory {
             weights,
             kv_cache: kv_shapes(&graph, capacity.kv).map(|s| s.page_bytes() * capacity.pages).sum(),
@@ -53,7 +87,7 @@ impl Backend for Cpu {
     ) -> Result<Box<dyn Executor>, Error> {
         let kernels = Kernels::new(self.isa, self.threads)?;
         let graph = schedule::products_together(&file.model().graph);
-        let held = held::load(&kernels, &file, &graph, progress)?;
+        let held = held::load(&kernels, &file, &graph, self.precision, progress)?;
         let shapes: Vec<KvShape> = kv_shapes(&graph, capacity.kv).collect();
         let cache =
             shapes.iter().map(|shape| AlignedBytes::zeroed(shape.page_bytes() * capacity.pages));

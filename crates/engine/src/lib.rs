@@ -15,7 +15,7 @@ mod request;
 pub mod sampler;
 
 pub use batch::{Batch, Span};
-pub use cpu::Cpu;
+pub use cpu::{Cpu, Precision};
 pub use engine::{Engine, Settings, TOKENS_PER_PAGE};
 pub use error::Error;
 pub use executor::{Backend, Capacity, Executor, Memory, Params, Progress};

@@ -6,7 +6,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use engine::{Backend, Batch, Capacity, Cpu, Executor, ModelFile, Reference};
+use engine::{Backend, Batch, Capacity, Cpu, Executor, ModelFile, Precision, Reference};
 use kernels::{Isa, KvFormat, PAGE_TOKENS};
 use serde_json::Value;
 use weights::Checkpoint;
@@ -182,7 +182,7 @@ fn reference_backend_agrees_from_gguf() {
 #[test]
 fn cpu_backend_agrees_on_every_instruction_set() {
     for isa in Isa::available() {
-        check(&Cpu { isa, threads: 2 }, isa.name(), false);
-        check(&Cpu { isa, threads: 2 }, isa.name(), true);
+        check(&Cpu::new(isa, 2).with(Precision::Exact), isa.name(), false);
+        check(&Cpu::new(isa, 2).with(Precision::Exact), isa.name(), true);
     }
 }

@@ -48,7 +48,7 @@ fn capacity(kv: KvFormat) -> Capacity {
 }
 
 fn load(file: &Arc<ModelFile>, isa: Isa, threads: usize, kv: KvFormat) -> Box<dyn Executor> {
-    Cpu { isa, threads }.load(Arc::clone(file), &capacity(kv), &mut |_, _| {}).expect("loads")
+    Cpu::new(isa, threads).load(Arc::clone(file), &capacity(kv), &mut |_, _| {}).expect("loads")
 }
 
 fn ids(count: usize, seed: u32, vocab: usize) -> Vec<u32> {
@@ -126,7 +126,7 @@ fn planned_bytes_are_allocated_bytes() {
     for (path, file) in files() {
         for isa in Isa::available() {
             for kv in [KvFormat::F32, KvFormat::F16, KvFormat::Q8_0] {
-                let planned = Cpu { isa, threads: 1 }.plan(&file, &capacity(kv)).expect("plans");
+                let planned = Cpu::new(isa, 1).plan(&file, &capacity(kv)).expect("plans");
                 let held = load(&file, isa, 1, kv).memory();
                 assert_eq!(planned, held, "{} {isa} {kv:?}", path.display());
             }
@@ -158,7 +158,7 @@ fn answers(engine: &mut Engine) -> Vec<(RequestId, Vec<u32>)> {
 
 fn small(file: &Arc<ModelFile>, sequences: usize, chunk: usize) -> Engine {
     let settings = Settings { context: Some(128), sequences, kv: KvFormat::F16, chunk };
-    let cpu = Cpu { isa: Isa::best(), threads: 2 };
+    let cpu = Cpu::new(Isa::best(), 2);
     Engine::load(Arc::clone(file), &cpu, &settings, &mut |_, _| {}).expect("loads")
 }
 

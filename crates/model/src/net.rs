@@ -201,7 +201,7 @@ impl Net {
         self.require(elements.is_some_and(|n| n > 0 && n <= LARGEST_PARAM), || {
             format!("{name} would be {shape:?}")
         });
-        let source = self.source(weight, suffix, shape);
+        let source = self.source(weight, suffix);
         let mut graph = self.graph.borrow_mut();
         // What is tied is the matrix; a bias beside it is its own.
         let tied = weight.tied.filter(|_| suffix == ".weight");
@@ -219,7 +219,7 @@ impl Net {
         id
     }
 
-    fn source(&self, weight: &Weight, suffix: &str, shape: [usize; 3]) -> Source {
+    fn source(&self, weight: &Weight, suffix: &str) -> Source {
         let (base, rows) = weight.fused.unwrap_or((weight.name, Rows::ALL));
         let canonical = format!("{base}{suffix}");
         let tensor = match (self.dialect, weight.layer) {
@@ -232,8 +232,8 @@ impl Net {
                 })
             }
         };
-        // A vector is not turned; a stack in one tensor is.
-        let turn = if shape[1] == 1 && shape[0] == 1 { Turn::None } else { weight.turn };
+        // Matrices are kept turned, their biases never.
+        let turn = if suffix == ".weight" { weight.turn } else { Turn::None };
         Source { tensor, rows, whole: weight.fused.is_none(), turn, plus: weight.plus }
     }
 

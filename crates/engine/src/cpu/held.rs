@@ -1,8 +1,12 @@
 //! What the CPU backend keeps of each parameter.
 
+use std::{borrow::Cow, ops::Range};
+
 use kernels::{Kernels, Packed};
 use model::{Graph, Op};
+use quant::Format;
 
+use super::Precision;
 use crate::{Error, ModelFile, Params, executor::Progress};
 
 /// Rows are packed in pieces of about this many bytes, and their source pages released.
@@ -68,13 +72,20 @@ fn uses(graph: &Graph) -> Vec<Use> {
 }
 
 /// What [`load`] will allocate.
-pub(super) fn plan(kernels: &Kernels, file: &ModelFile, graph: &Graph) -> Result<usize, Error> {
+pub(super) fn plan(
+    kernels: &Kernels,
+    file: &ModelFile,
+    graph: &Graph,
+    precision: Precision,
+) -> Result<usize, Error> {
     let mut bytes = 0;
     for (id, used) in uses(graph).into_iter().enumerate() {
         let [experts, outs, ins] = graph.params[id].shape;
         bytes += match used {
             Use::Nothing => 0,
-            Use::Product => kernels.packed_bytes(file.format(id), experts, outs, ins)?,
+            Use::Product => {
+                kernels.packed_bytes(precision.packed_as(file.format(id)), experts, outs, ins)?
+            }
             Use::Vector => 4 * graph.params[id].elements(),
         };
     }
@@ -86,16 +97,17 @@ pub(super) fn load(
     kernels: &Kernels,
     file: &ModelFile,
     graph: &Graph,
+    precision: Precision,
     progress: Progress<'_>,
 ) -> Result<Vec<Held>, Error> {
     let uses = uses(graph);
-    let total = plan(kernels, file, graph)? as u64;
+    let total = plan(kernels, file, graph, precision)? as u64;
     let mut done = 0;
     let mut held = Vec::with_capacity(uses.len());
     for (id, used) in uses.into_iter().enumerate() {
         let one = match used {
             Use::Nothing => Held::Elsewhere,
-            Use::Product => Held::Packed(pack(kernels, file, graph, id)?),
+            Use::Product => Held::Packed(pack(kernels, file, graph, precision, id)?),
             Use::Vector => {
                 let [experts, outs, _] = graph.params[id].shape;
                 let mut numbers = vec![0.0; graph.params[id].elements()];
@@ -110,8 +122,15 @@ pub(super) fn load(
     Ok(held)
 }
 
-fn pack(kernels: &Kernels, file: &ModelFile, graph: &Graph, id: usize) -> Result<Packed, Error> {
-    let format = file.format(id);
+fn pack(
+    kernels: &Kernels,
+    file: &ModelFile,
+    graph: &Graph,
+    precision: Precision,
+    id: usize,
+) -> Result<Packed, Error> {
+    let format = precision.packed_as(file.format(id));
+    let widened = format != file.format(id);
     let [experts, outs, ins] = graph.params[id].shape;
     let mut packing = kernels.packer(format, experts, outs, ins)?;
     let row_bytes = format.bytes_for(ins).unwrap_or(1).max(1);
@@ -121,11 +140,30 @@ fn pack(kernels: &Kernels, file: &ModelFile, graph: &Graph, id: usize) -> Result
         let mut row = 0;
         while row < outs {
             let end = outs.min(row + piece);
-            let raw = file.raw(id, expert * outs + row..expert * outs + end)?;
+            let rows = expert * outs + row..expert * outs + end;
+            let raw =
+                if widened { widen(file, id, rows, ins, format)? } else { file.raw(id, rows)? };
             packing.put_rows(kernels, expert, row, &raw)?;
             row = end;
         }
     }
     file.release(id);
     Ok(packing.finish()?)
+}
+
+/// Rows decoded and written in a wider format, exactly.
+fn widen(
+    file: &ModelFile,
+    id: usize,
+    rows: Range<usize>,
+    ins: usize,
+    format: &'static Format,
+) -> Result<Cow<'static, [u8]>, Error> {
+    let mut numbers = vec![0.0; rows.len() * ins];
+    file.rows(id, rows, &mut numbers)?;
+    let mut bytes = vec![0; numbers.len() * format.bytes];
+    let encoded = format.encode(&numbers, &mut bytes);
+    let tensor = || file.model().graph.params[id].name.clone();
+    encoded.map_err(|source| Error::Format { tensor: tensor(), source })?;
+    Ok(Cow::Owned(bytes))
 }
