@@ -110,7 +110,7 @@ pub struct Tokenizer {
     vocab: Vocab,
     added: AddedTokens,
     normalizer: Vec<Normalizer>,
-    pre_tokenizer: Vec<PreTokenizer>,
+    splitter: Vec<PreTokenizer>,
     model: Model,
     decoder: Decoder,
     template: Template,
@@ -342,7 +342,7 @@ impl Tokenizer {
             return Ok(inside);
         }
         if inside.len().saturating_mul(text.len()) > WORK {
-            return Ok(vec![0..normalized.len()]);
+            return Ok(std::iter::once(0..normalized.len()).collect());
         }
         let at = |offset: usize| -> Result<usize> {
             Ok(self.normalized(&text[..offset], base == 0)?.len())
@@ -358,7 +358,7 @@ impl Tokenizer {
         out: &mut Vec<u32>,
     ) -> Result<()> {
         let mut pieces = Pieces::new(Cow::Borrowed(text), at_start);
-        for step in &self.pre_tokenizer {
+        for step in &self.splitter {
             step.apply(&mut pieces)?;
         }
         for range in &pieces.ranges {

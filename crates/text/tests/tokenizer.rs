@@ -44,13 +44,10 @@ fn check_stream(tally: &mut Tally, tokenizer: &Tokenizer, ids: &[u32], specials:
     tally.check("stream", &text, &tokenizer.decode(ids, specials));
 }
 
-/// A folder's `tokenizer_goldens.json`, but for texts in `skipped`.
-fn check_goldens(tally: &mut Tally, tokenizer: &Tokenizer, goldens: &Value, skipped: &[String]) {
+/// A folder's `tokenizer_goldens.json`.
+fn check_goldens(tally: &mut Tally, tokenizer: &Tokenizer, goldens: &Value) {
     for case in goldens["encode"].as_array().unwrap() {
         let text = case["text"].as_str().unwrap();
-        if skipped.iter().any(|skipped| skipped == text) {
-            continue;
-        }
         let full = tokenizer.encode_framed(text, Special::Parse, Frame::Full).unwrap();
         tally.check(&format!("{text:?} framed"), &full, &ids(&case["ids"]));
         let bare = tokenizer.encode(text, Special::Parse).unwrap();
@@ -86,7 +83,7 @@ fn goldens_from_tokenizer_json() {
         tally.file(name(&folder));
         let tokenizer = from_folder(&folder);
         let goldens = json(&folder.join("tokenizer_goldens.json"));
-        check_goldens(&mut tally, &tokenizer, &goldens, &[]);
+        check_goldens(&mut tally, &tokenizer, &goldens);
     }
     tally.finish();
 }
@@ -101,7 +98,7 @@ fn goldens_from_tokenizer_model() {
         let config = read(&folder.join("tokenizer_config.json"));
         let tokenizer = Tokenizer::from_sentencepiece(&model, config.as_deref()).unwrap();
         let goldens = json(&folder.join("tokenizer_goldens.json"));
-        check_goldens(&mut tally, &tokenizer, &goldens, &[]);
+        check_goldens(&mut tally, &tokenizer, &goldens);
     }
     tally.finish();
 }
@@ -118,7 +115,7 @@ fn goldens_from_gguf() {
         tally.file(name(&folder));
         let tokenizer = Tokenizer::from_gguf(&gguf::vocab(&file)).unwrap();
         let goldens = json(&folder.join("tokenizer_goldens.json"));
-        check_goldens(&mut tally, &tokenizer, &goldens, &[]);
+        check_goldens(&mut tally, &tokenizer, &goldens);
     }
     tally.finish();
 }
@@ -184,14 +181,26 @@ fn transformers_js_cases() {
         for case in cases[model].as_array().unwrap() {
             let text = case["text"].as_str().unwrap();
             let expected = ids(&case["ids"]);
-            // some of these files put a begin token first, and some are stated without
+            if let Some(second) = case["text_pair"].as_str() {
+                let found = tokenizer.encode_pair(text, second).unwrap();
+                tally.check(&format!("{text:?} and {second:?}"), &found.ids, &expected);
+                continue;
+            }
+            // most of these put a begin token first, and some are stated without
             let framed = tokenizer.encode_framed(text, Special::Parse, Frame::Full).unwrap();
             let bare = tokenizer.encode(text, Special::Parse).unwrap();
             let found = if framed == expected { framed } else { bare };
             tally.check(&format!("{text:?}"), &found, &expected);
             check_stream(&mut tally, &tokenizer, &found, Specials::Keep);
-            let decoded = tokenizer.decode(&expected, Specials::Keep);
-            if let Some(expected) = case["decoded"].as_str().filter(|_| false) {
+            // These decode with spaces before punctuation taken away, which Freehold leaves.
+            let tidied = [
+                "Xenova/bert-base-uncased",
+                "Xenova/gpt2",
+                "Xenova/llama3-tokenizer",
+                "tiiuae/falcon-7b",
+            ];
+            if let Some(expected) = case["decoded"].as_str().filter(|_| !tidied.contains(&model)) {
+                let decoded = tokenizer.decode(&found, Specials::Keep);
                 tally.check(&format!("{text:?} decoded"), &decoded, &expected.to_owned());
             }
         }
@@ -200,27 +209,154 @@ fn transformers_js_cases() {
 }
 
 #[test]
-fn real_models() {
+fn stories_and_minilm() {
     let mut tally = Tally::default();
     if let Some(folder) = testkit::data("stories260K") {
         let config = read(&folder.join("hf/tokenizer_config.json"));
         let model = read(&folder.join("hf/tokenizer.model")).unwrap();
-        let readers = [
-            from_folder(&folder.join("hf")),
-            Tokenizer::from_sentencepiece(&model, config.as_deref()).unwrap(),
-            Tokenizer::from_gguf(&gguf::vocab(&folder.join("stories260K-f32.gguf"))).unwrap(),
-        ];
         let goldens = json(&folder.join("goldens.json"));
-        println!("{}", goldens.to_string().chars().take(600).collect::<String>());
-        let _ = readers;
+        let readers = [
+            ("json", from_folder(&folder.join("hf"))),
+            ("model", Tokenizer::from_sentencepiece(&model, config.as_deref()).unwrap()),
+            (
+                "gguf",
+                Tokenizer::from_gguf(&gguf::vocab(&folder.join("stories260K-f32.gguf"))).unwrap(),
+            ),
+        ];
+        for (reader, tokenizer) in &readers {
+            tally.file(&format!("stories260K {reader}"));
+            for case in goldens["encode"].as_array().unwrap() {
+                let text = case["text"].as_str().unwrap();
+                let found = tokenizer.encode(text, Special::Parse).unwrap();
+                tally.check(text, &found, &ids(&case["ids"]));
+            }
+            for (name, case) in goldens["greedy"].as_object().unwrap() {
+                let prompt = case["prompt"].as_str().unwrap();
+                let found = tokenizer.encode_framed(prompt, Special::AsText, Frame::Full).unwrap();
+                tally.check(name, &found, &ids(&case["ids"]));
+                let story = ids(&case["continuation"]);
+                check_stream(&mut tally, tokenizer, &story, Specials::Skip);
+            }
+        }
     }
     if let Some(folder) = testkit::data("minilm") {
-        tally.file("minilm");
+        tally.file("minilm gguf");
         let file = folder.join("all-MiniLM-L6-v2-q8_0.gguf");
         let tokenizer = Tokenizer::from_gguf(&gguf::vocab(&file)).unwrap();
         let goldens = json(&folder.join("goldens.json"));
-        println!("{}", goldens.to_string().chars().take(600).collect::<String>());
-        let _ = tokenizer;
+        let texts = goldens["texts"].as_array().unwrap();
+        for (text, expected) in texts.iter().zip(goldens["ids"].as_array().unwrap()) {
+            let text = text.as_str().unwrap();
+            let mut found = tokenizer.encode_framed(text, Special::AsText, Frame::Full).unwrap();
+            if found.len() > 256 {
+                // what the embedder reads of a longer text
+                found.truncate(255);
+                found.push(102);
+            }
+            tally.check(text, &found, &ids(expected));
+        }
+    }
+    tally.finish();
+}
+
+#[test]
+fn mistral_sentencepiece_files() {
+    let Some(folder) = testkit::data("tokenizers/mistral_common") else { return };
+    let load = |name: &str| {
+        Tokenizer::from_sentencepiece(&read(&folder.join(name)).unwrap(), None).unwrap()
+    };
+    let first = load("tokenizer.model.v1");
+    let known = first.encode_framed("Hello world", Special::AsText, Frame::Full).unwrap();
+    assert_eq!(known, [1, 22557, 1526]);
+    let texts = [
+        "Hello world",
+        " two  spaces",
+        "tab\tand\nnewline",
+        "naïve café 吾輩は猫である 🦙",
+        "3.14159",
+        "[INST] not an instruction [/INST]",
+        "\u{0}\u{1}\u{7f}",
+        "<s>",
+        "",
+    ];
+    let later = [
+        "mistral_instruct_tokenizer_240216.model.v2",
+        "mistral_instruct_tokenizer_240323.model.v3",
+        "mistral_instruct_tokenizer_241114.model.v7",
+    ];
+    for name in later {
+        let tokenizer = load(name);
+        assert_eq!(tokenizer.vocab_size(), 32_768, "{name}");
+        // The same vocabulary behind 768 control tokens: ids move by as much, and nothing else.
+        let shift = 768;
+        for text in texts {
+            let expected: Vec<u32> =
+                first.encode(text, Special::AsText).unwrap().iter().map(|id| id + shift).collect();
+            let found = tokenizer.encode(text, Special::AsText).unwrap();
+            assert_eq!(found, expected, "{name}: {text:?}");
+            assert_eq!(tokenizer.decode(&found, Specials::Keep), text, "{name}");
+        }
+        let marks = tokenizer.encode("[INST] x[/INST]", Special::Parse).unwrap();
+        assert_eq!((marks.first(), marks.last()), (Some(&3), Some(&4)), "{name}");
+    }
+}
+
+#[test]
+fn legacy_folders() {
+    let Some(models) = testkit::data("goldens_open/models") else { return };
+    let mut tally = Tally::default();
+    let folder = models.join("bert_embed");
+    tally.file("bert_embed vocab.txt");
+    let vocab = String::from_utf8(read(&folder.join("vocab.txt")).unwrap()).unwrap();
+    let config = read(&folder.join("tokenizer_config.json"));
+    let tokenizer = Tokenizer::from_vocab_txt(&vocab, config.as_deref()).unwrap();
+    check_goldens(&mut tally, &tokenizer, &json(&folder.join("tokenizer_goldens.json")));
+    let folder = models.join("gpt2");
+    tally.file("gpt2 vocab.json and merges.txt");
+    let file = json(&folder.join("tokenizer.json"));
+    let mut vocab = file["model"]["vocab"].clone();
+    for token in file["added_tokens"].as_array().unwrap() {
+        vocab[token["content"].as_str().unwrap()] = token["id"].clone();
+    }
+    let merges: Vec<String> = file["model"]["merges"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|merge| match merge.as_array() {
+            Some(pair) => format!("{} {}", pair[0].as_str().unwrap(), pair[1].as_str().unwrap()),
+            None => merge.as_str().unwrap().to_owned(),
+        })
+        .collect();
+    let merges = format!("#version: 0.2\n{}\n", merges.join("\n"));
+    let config = read(&folder.join("tokenizer_config.json"));
+    let vocab = vocab.to_string();
+    let tokenizer =
+        Tokenizer::from_vocab_and_merges(vocab.as_bytes(), &merges, config.as_deref()).unwrap();
+    check_goldens(&mut tally, &tokenizer, &json(&folder.join("tokenizer_goldens.json")));
+    tally.finish();
+}
+
+/// Random ids, which no text would give: broken code points, lone byte tokens, special tokens.
+#[test]
+fn t9_streams_of_random_ids_are_what_decoding_gives() {
+    let Some(models) = testkit::data("goldens_open/models") else { return };
+    let mut tally = Tally::default();
+    let mut random = 0x9e37_79b9_7f4a_7c15u64;
+    for folder in folders(&models) {
+        tally.file(name(&folder));
+        let tokenizer = from_folder(&folder);
+        for length in 0..40 {
+            let ids: Vec<u32> = (0..length)
+                .map(|_| {
+                    random ^= random << 13;
+                    random ^= random >> 7;
+                    random ^= random << 17;
+                    (random % (tokenizer.vocab_size() as u64 + 3)) as u32
+                })
+                .collect();
+            check_stream(&mut tally, &tokenizer, &ids, Specials::Keep);
+            check_stream(&mut tally, &tokenizer, &ids, Specials::Skip);
+        }
     }
     tally.finish();
 }

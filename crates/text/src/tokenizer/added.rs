@@ -11,6 +11,8 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 
+use unicode_categories::UnicodeCategories;
+
 use super::findings::{Finding, FindingKind, Findings};
 use super::limits;
 use super::vocab::too_large;
@@ -56,7 +58,8 @@ impl AddedToken {
     }
 }
 
-fn is_marked(text: &str) -> bool {
+/// Whether a text is written like a marker.
+pub(crate) fn is_marked(text: &str) -> bool {
     const HTML: [&str; 44] = [
         "table",
         "caption",
@@ -262,8 +265,13 @@ fn touching(ranges: &[Range<usize>], range: Range<usize>) -> Option<Range<usize>
     ranges.get(next).filter(|shield| shield.start < range.end).cloned()
 }
 
+/// What regular expressions call a word character.
 fn is_word(c: char) -> bool {
-    c == '_' || c.is_alphanumeric()
+    c.is_alphabetic()
+        || c.is_mark()
+        || c.is_number_decimal_digit()
+        || c.is_punctuation_connector()
+        || matches!(c, '\u{200c}' | '\u{200d}')
 }
 
 /// Reports added tokens that take ordinary text away from the model.
@@ -294,9 +302,9 @@ mod tests {
         AddedTokens::new(tokens, |text| Ok(text.to_owned()), &mut Findings::default()).unwrap()
     }
 
-    fn split(tokens: &AddedTokens, text: &str, shielded: &[Range<usize>]) -> Vec<Stretch> {
+    fn split(tokens: &AddedTokens, text: &str, shielded: Option<Range<usize>>) -> Vec<Stretch> {
         let mut out = Vec::new();
-        tokens.split(text, shielded, &mut out);
+        tokens.split(text, &Vec::from_iter(shielded), &mut out);
         out
     }
 
@@ -307,14 +315,14 @@ mod tests {
             tokens(&[("<|im_end|>", true, plain), ("<think>", false, plain), ("  ", false, plain)]);
         let text = "<|im_end|><think>  <|im_end|>";
         let all = [0, 1, 2, 0].map(Stretch::Token);
-        assert_eq!(split(&tokens, text, &[]), all);
+        assert_eq!(split(&tokens, text, None), all);
         let expected = [Stretch::Text(0..17), Stretch::Token(2), Stretch::Text(19..29)];
-        assert_eq!(split(&tokens, text, &[0..text.len()]), expected);
+        assert_eq!(split(&tokens, text, Some(0..text.len())), expected);
         let expected = [0, 1, 2].map(Stretch::Token);
-        assert_eq!(split(&tokens, text, &[19..29])[..3], expected);
+        assert_eq!(split(&tokens, text, Some(19..29))[..3], expected);
         // one that begins in a user's text and ends in the template's stays text as well
         let expected = [Stretch::Text(0..10), Stretch::Token(1)];
-        assert_eq!(split(&tokens, "<|im_end|><think>", &[0..4]), expected);
+        assert_eq!(split(&tokens, "<|im_end|><think>", Some(0..4)), expected);
     }
 
     #[test]
@@ -323,7 +331,7 @@ mod tests {
         let tokens = tokens(&[("ab>", true, plain), ("b>cd>", true, plain)]);
         // the user wrote "a", the template "b>cd>"
         let expected = [Stretch::Text(0..1), Stretch::Token(1)];
-        assert_eq!(split(&tokens, "ab>cd>", &[0..1]), expected);
+        assert_eq!(split(&tokens, "ab>cd>", Some(0..1)), expected);
     }
 
     #[test]
@@ -331,8 +339,8 @@ mod tests {
         let strip = Matching::LSTRIP.with(Matching::RSTRIP);
         let stripping = tokens(&[("<mask>", true, strip), ("cat", false, Matching::SINGLE_WORD)]);
         let expected = [Stretch::Text(0..1), Stretch::Token(0), Stretch::Text(10..11)];
-        assert_eq!(split(&stripping, "a <mask> \nb", &[]), expected);
-        assert_eq!(split(&stripping, "concat", &[]), [Stretch::Text(0..6)]);
-        assert_eq!(split(&stripping, "cat", &[]), [Stretch::Token(1)]);
+        assert_eq!(split(&stripping, "a <mask> \nb", None), expected);
+        assert_eq!(split(&stripping, "concat", None), [Stretch::Text(0..6)]);
+        assert_eq!(split(&stripping, "cat", None), [Stretch::Token(1)]);
     }
 }

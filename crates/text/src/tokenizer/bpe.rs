@@ -87,7 +87,9 @@ impl Bpe {
             joined.push_str(tail);
             let ids = (vocab.id(left), vocab.id(right), vocab.id(&joined));
             if let (Some(left), Some(right), Some(id)) = ids {
-                pairs.insert((left, right), (rank as u32, id));
+                if !vocab.is_marker(id) {
+                    pairs.insert((left, right), (rank as u32, id));
+                }
                 continue;
             }
             let reason = format!("merge {rank} joins {left:?} and {right:?}, not all are tokens");
@@ -109,7 +111,7 @@ impl Bpe {
     fn read_bytes(&mut self, vocab: &Vocab, findings: &mut Findings) {
         for byte in 0..=255u8 {
             let written = bytes::to_char(byte).to_string();
-            self.bytes[byte as usize] = vocab.id(&written);
+            self.bytes[byte as usize] = vocab.spoken(&written);
         }
         // C0, C1 and F5 to FF occur in no UTF-8 text
         let needed = |byte: &usize| !matches!(byte, 0xc0 | 0xc1 | 0xf5..=0xff);
@@ -121,6 +123,7 @@ impl Bpe {
         if self.options.whole_pieces == WholePieces::Take {
             self.whole = vocab
                 .iter()
+                .filter(|(id, _)| !vocab.is_marker(*id))
                 .filter_map(|(id, text)| Some((bytes::from_token(text)?.into(), id)))
                 .collect();
         }
@@ -137,7 +140,7 @@ impl Bpe {
         if self.options.whole_pieces == WholePieces::Take {
             let whole = match self.options.alphabet {
                 Alphabet::Bytes => self.whole.get(piece.as_bytes()).copied(),
-                Alphabet::Characters => vocab.id(piece),
+                Alphabet::Characters => vocab.spoken(piece),
             };
             if let Some(id) = whole {
                 out.push(id);
@@ -156,9 +159,9 @@ impl Bpe {
     fn byte_symbols(&self, piece: &str, out: &mut Vec<Symbol>) {
         for (at, &byte) in piece.as_bytes().iter().enumerate() {
             let at = at as u32;
-            match self.bytes[byte as usize].or(self.options.unknown) {
-                Some(id) => out.push(Symbol { id, start: at, end: at + 1 }),
-                None => {} // as the reference does; `Findings` said so at load
+            // A byte without a token is left out, as in the reference; a finding said so at load.
+            if let Some(id) = self.bytes[byte as usize].or(self.options.unknown) {
+                out.push(Symbol { id, start: at, end: at + 1 });
             }
         }
     }
@@ -176,7 +179,7 @@ impl Bpe {
             if end as usize == piece.len() {
                 written.push_str(&self.options.word_suffix);
             }
-            if let Some(id) = vocab.id(&written) {
+            if let Some(id) = vocab.spoken(&written) {
                 out.push(Symbol { id, start, end });
                 unknown_before = false;
                 continue;

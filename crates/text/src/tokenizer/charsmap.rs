@@ -30,7 +30,7 @@ impl Charsmap {
             };
         };
         let size = u32::from_le_bytes(*size) as usize;
-        if size > rest.len() || size % 4 != 0 {
+        if size > rest.len() || !size.is_multiple_of(4) {
             return Err(broken(format!("a trie of {size} bytes in a blob of {}", blob.len())));
         }
         let (trie, texts) = rest.split_at(size);

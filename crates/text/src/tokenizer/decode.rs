@@ -256,7 +256,7 @@ mod tests {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 let byte = (state >> 33) as u8;
                 // mostly lead and continuation bytes, so that sequences break everywhere
-                bytes.push(if byte % 3 == 0 { byte } else { 0x80 | byte });
+                bytes.push(if byte.is_multiple_of(3) { byte } else { 0x80 | byte });
             }
             for step in 1..4 {
                 let (mut stream, mut text) = (Utf8Stream::default(), String::new());

@@ -39,8 +39,9 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(crate) fn new(kind: FindingKind, detail: String) -> Self {
-        Self { kind, detail: detail.chars().take(200).collect() }
+    pub(crate) fn new(kind: FindingKind, mut detail: String) -> Self {
+        detail.truncate(detail.floor_char_boundary(300));
+        Self { kind, detail }
     }
 
     /// Its kind.

@@ -295,9 +295,9 @@ impl GgufVocab {
             vocab.id("<|endoftext|>") == Some(32_000) && vocab.id("<|assistant|>") == Some(32_001);
         let keeps = ["<unk>", "<s>", "<|endoftext|>"].map(|text| vocab.id(text));
         // Phi-3's tokens but these take the white space behind them along; the file cannot say so.
-        let matching = |id| match phi3 && !keeps.contains(&Some(id)) {
-            true => Matching::RSTRIP,
-            false => Matching::default(),
+        let matching = |id| {
+            let strips = phi3 && !keeps.contains(&Some(id));
+            if strips { Matching::RSTRIP } else { Matching::default() }
         };
         Assembly {
             added: self.added(types, matching),
@@ -417,7 +417,7 @@ impl GgufVocab {
             unknown: specials.unk.or_else(|| vocab.id("[UNK]")),
             prefix: "##".to_owned(),
             longest_word: 100,
-            longest_token: longest(&vocab)?,
+            longest_token: longest(&vocab),
         };
         let first = specials.cls.or(specials.bos).filter(|_| self.add_bos.unwrap_or(true));
         let last = specials.sep.or(specials.eos).filter(|_| self.add_eos.unwrap_or(true));

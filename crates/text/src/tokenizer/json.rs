@@ -60,7 +60,7 @@ fn yes() -> bool {
     true
 }
 
-pub(super) fn broken(reason: impl ToString) -> Error {
+pub(super) fn broken(reason: impl std::fmt::Display) -> Error {
     Error::Tokenizer { what: "tokenizer.json", reason: reason.to_string() }
 }
 
@@ -80,7 +80,9 @@ impl Tokenizer {
             vocab.add(id, text, TokenKind::Normal, &mut findings)?;
             scores.push(score);
         }
+        let added = added(file.added_tokens, &mut vocab, &mut findings)?;
         let kind = file.model.kind()?;
+        let stated_unknown = file.model.unknown_id(&vocab)?.or(file.model.unknown(&vocab));
         let normalizer = components::normalizers(&file.normalizer)?;
         let mut pre_tokenizer = components::pre_tokenizers(&file.pre_tokenizer)?;
         let model = match kind {
@@ -97,10 +99,8 @@ impl Tokenizer {
             }
             "Unigram" => {
                 let unknown = file.model.unknown_id(&vocab)?;
-                let fallback = match file.model.byte_fallback {
-                    true => ByteFallback::Yes,
-                    false => ByteFallback::No,
-                };
+                let fallback =
+                    if file.model.byte_fallback { ByteFallback::Yes } else { ByteFallback::No };
                 Model::Unigram(Unigram::new(&vocab, &scores, unknown, Members::All, fallback)?)
             }
             "WordPiece" => {
@@ -109,7 +109,7 @@ impl Tokenizer {
                     unknown: file.model.unknown(&vocab),
                     prefix: prefix.to_owned(),
                     longest_word: file.model.max_input_chars_per_word.unwrap_or(100),
-                    longest_token: longest(&vocab)?,
+                    longest_token: longest(&vocab),
                 })
             }
             "WordLevel" => Model::WordLevel { unknown: file.model.unknown(&vocab) },
@@ -117,10 +117,10 @@ impl Tokenizer {
                 return Err(unknown_part("model", other, "BPE, Unigram, WordLevel, WordPiece"));
             }
         };
-        let added = added(file.added_tokens, &mut vocab, &mut findings)?;
         let decoder = components::decoder(&file.decoder)?;
         let template = components::template(&file.post_processor, &vocab)?;
-        let specials = config.specials(&vocab);
+        let mut specials = config.specials(&vocab);
+        specials.unk = specials.unk.or(stated_unknown);
         let template = config.adjust(template, &specials);
         Assembly {
             vocab,
@@ -138,9 +138,9 @@ impl Tokenizer {
 }
 
 /// The longest token, in bytes; bounded, as WordPiece looks up every length below it.
-pub(super) fn longest(vocab: &Vocab) -> Result<usize> {
+pub(super) fn longest(vocab: &Vocab) -> usize {
     let longest = vocab.iter().map(|(_, text)| text.len()).max().unwrap_or(0);
-    Ok(longest.min(limits::PIECE_BYTES))
+    longest.min(limits::PIECE_BYTES)
 }
 
 pub(super) fn unknown_part(part: &'static str, name: &str, known: &str) -> Error {
@@ -183,7 +183,11 @@ fn added(
         ];
         let set = flags.into_iter().filter(|flag| flag.0);
         let matching = set.fold(Matching::default(), |all, flag| all.with(flag.1));
-        tokens.push(AddedToken { id, text: file.content, special: file.special, matching });
+        let token = AddedToken { id, text: file.content, special: file.special, matching };
+        if token.is_marker() {
+            vocab.set_marker(id);
+        }
+        tokens.push(token);
     }
     Ok(tokens)
 }

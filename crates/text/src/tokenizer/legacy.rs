@@ -18,7 +18,7 @@ use super::words::WordPiece;
 use super::{Model, Tokenizer, limits};
 use crate::{Error, Result};
 
-fn broken(what: &'static str, reason: impl ToString) -> Error {
+fn broken(what: &'static str, reason: impl std::fmt::Display) -> Error {
     Error::Tokenizer { what, reason: reason.to_string() }
 }
 
@@ -117,7 +117,7 @@ impl Tokenizer {
             unknown: specials.unk,
             prefix: "##".to_owned(),
             longest_word: 100,
-            longest_token: longest(&vocab)?,
+            longest_token: longest(&vocab),
         };
         let step = Step::WordPiece { prefix: "##".to_owned(), tidy: Tidy::Yes };
         Assembly {
@@ -154,6 +154,9 @@ fn added(
             .map_err(|_| too_large("the id of an added token", id, limits::TOKENS))?;
         let special = token["special"].as_bool().unwrap_or(false);
         vocab.add(id, text, TokenKind::UserDefined, findings)?;
+        if special {
+            vocab.set_marker(id);
+        }
         let matching = Matching::default();
         tokens.push(AddedToken { id, text: text.to_owned(), special, matching });
     }
@@ -161,6 +164,7 @@ fn added(
         if let Some(id) = vocab.id(name)
             && !tokens.iter().any(|token| token.id == id)
         {
+            vocab.set_marker(id);
             let (text, matching) = (name.to_owned(), Matching::default());
             tokens.push(AddedToken { id, text, special: true, matching });
         }

@@ -41,6 +41,7 @@ pub(crate) enum Normalizer {
 
 /// What BERT does before splitting.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "the format has one flag per property")]
 pub(crate) struct Bert {
     pub(crate) clean: bool,
     pub(crate) spaced_cjk: bool,
@@ -80,8 +81,7 @@ impl Normalizer {
             Self::Nfkc if is_nfkc_quick(text.chars()) == IsNormalized::Yes => text,
             Self::Nfc => text.nfc().collect(),
             Self::Nfkc => text.nfkc().collect(),
-            Self::Nfd if text.is_ascii() => text,
-            Self::Nfkd if text.is_ascii() => text,
+            Self::Nfd | Self::Nfkd if text.is_ascii() => text,
             Self::Nfd => text.nfd().collect(),
             Self::Nfkd => text.nfkd().collect(),
             Self::Lowercase => text.chars().flat_map(char::to_lowercase).collect(),
@@ -190,7 +190,8 @@ impl SentencePiece {
             SpacePrefix::First => at_start,
             SpacePrefix::Always => true,
         };
-        if !prefixed && !(self.escape && body.contains(' ')) {
+        let escapes = self.escape && body.contains(' ');
+        if !prefixed && !escapes {
             return body;
         }
         let space = if self.escape { "▁" } else { " " };

@@ -41,12 +41,20 @@ impl Assembly {
             };
             self.vocab.set_kind(token.id, kind);
         }
+        // Some models name their end token as the unknown one, too.
+        let unknown = self.specials.unk.filter(|_| {
+            let specials = &self.specials;
+            specials.unk != specials.eos && specials.unk != specials.bos
+        });
+        if let Some(id) = unknown.filter(|&id| self.vocab.is_marker(id)) {
+            self.vocab.set_kind(id, TokenKind::Unknown);
+        }
         self.specials.find_ends(&self.vocab);
         Ok(Tokenizer {
             vocab: self.vocab,
             added,
             normalizer: self.normalizer,
-            pre_tokenizer: self.pre_tokenizer,
+            splitter: self.pre_tokenizer,
             model: self.model,
             decoder: self.decoder,
             template: self.template,

@@ -109,6 +109,12 @@ impl Pattern {
         Ok(())
     }
 
+    /// Whether it needs the backtracking engine.
+    #[cfg(test)]
+    pub(crate) fn backtracks(&self) -> bool {
+        matches!(self.engine, Engine::Backtracking(_))
+    }
+
     fn budget(&self) -> Error {
         Error::PatternBudget { pattern: self.source.clone() }
     }
@@ -218,21 +224,28 @@ fn without_idle_possessives(source: &str) -> String {
 }
 
 fn has_possessive(source: &str) -> bool {
-    let (mut class, mut escaped, mut quantifier) = (0usize, false, false);
-    for c in source.chars() {
-        if escaped {
-            (escaped, quantifier) = (false, false);
-            continue;
-        }
-        match c {
-            '\\' => (escaped, quantifier) = (true, false),
-            '[' => (class, quantifier) = (class + 1, false),
-            ']' => (class, quantifier) = (class.saturating_sub(1), false),
+    let (mut class, mut quantifier, mut counted) = (0usize, false, true);
+    let mut chars = source.chars();
+    while let Some(c) = chars.next() {
+        quantifier = match c {
+            // in `\p{L}` the braces name a property and count nothing
+            '\\' => {
+                counted = !matches!(chars.next(), Some('p' | 'P' | 'x'));
+                false
+            }
             '+' if class == 0 && quantifier => return true,
-            '+' | '*' | '?' | '}' if class == 0 => quantifier = true,
-            '(' => quantifier = false,
-            _ => quantifier = false,
-        }
+            '+' | '*' | '?' if class == 0 => true,
+            '}' if class == 0 => std::mem::replace(&mut counted, true),
+            '[' => {
+                class += 1;
+                false
+            }
+            ']' => {
+                class = class.saturating_sub(1);
+                false
+            }
+            _ => false,
+        };
     }
     false
 }

@@ -199,7 +199,9 @@ mod tests {
     fn every_pattern_compiles_and_no_name_is_twice() {
         for scheme in SCHEMES {
             for pattern in scheme.patterns {
-                assert!(Pattern::regex(pattern).is_ok(), "{:?}: {pattern}", scheme.names);
+                let compiled = Pattern::regex(pattern).unwrap();
+                let looks_around = scheme.names == ["tiny_aya"] && pattern.contains("(?=");
+                assert_eq!(compiled.backtracks(), looks_around, "{:?}: {pattern}", scheme.names);
             }
         }
         let names = scheme_names();

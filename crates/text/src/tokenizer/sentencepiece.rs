@@ -18,11 +18,12 @@ use super::vocab::{TokenKind, Vocab, too_large};
 use super::{Model, Tokenizer, limits};
 use crate::{Error, Result};
 
-fn broken(reason: impl ToString) -> Error {
+fn broken(reason: impl std::fmt::Display) -> Error {
     Error::Tokenizer { what: "tokenizer.model", reason: reason.to_string() }
 }
 
 /// What the file says.
+#[expect(clippy::struct_excessive_bools, reason = "the format has one flag per property")]
 struct File {
     pieces: Vec<(String, f32, TokenKind)>,
     model_type: u64,

@@ -29,7 +29,7 @@ impl Spm {
         }
         let mut tokens = HashMap::with_capacity(vocab.len());
         let mut unused = Vec::new();
-        for (id, text) in vocab.iter() {
+        for (id, text) in vocab.iter().filter(|(id, _)| !vocab.is_marker(*id)) {
             let score = scores.get(id as usize).copied().unwrap_or(f32::MIN);
             if score.is_nan() {
                 let reason = format!("the score of {text:?} is not a number");

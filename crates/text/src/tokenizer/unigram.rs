@@ -42,7 +42,7 @@ pub(crate) enum ByteFallback {
 }
 
 impl Unigram {
-    /// Builds the model from one score per token.
+    /// Builds the model from one score per token; tokens beyond them are not the model's.
     pub(crate) fn new(
         vocab: &Vocab,
         scores: &[f64],
@@ -50,13 +50,13 @@ impl Unigram {
         members: Members,
         fallback: ByteFallback,
     ) -> Result<Self> {
-        if scores.len() != vocab.len() {
+        if scores.len() > vocab.len() {
             let (found, expected) = (scores.len(), vocab.len());
             return Err(Error::VocabularyMismatch { what: "scores", found, expected });
         }
         let mut tokens = Vec::with_capacity(vocab.len());
         let mut lowest = f64::INFINITY;
-        for (id, text) in vocab.iter() {
+        for (id, text) in vocab.iter().take_while(|(id, _)| (*id as usize) < scores.len()) {
             let score = scores.get(id as usize).copied().unwrap_or(f64::NAN);
             if !score.is_finite() {
                 let reason = format!("the score of {text:?} is {score}");
@@ -68,7 +68,7 @@ impl Unigram {
             if members == Members::All || kind == Some(TokenKind::Normal) {
                 lowest = lowest.min(score);
             }
-            if !takes_part || text.is_empty() {
+            if !takes_part || text.is_empty() || vocab.is_marker(id) {
                 continue;
             }
             if text.len() > limits::PIECE_BYTES {
@@ -131,10 +131,10 @@ impl Unigram {
         let mut unknown_before = false;
         for (range, id) in path.into_iter().rev() {
             let is_unknown = id.is_none() || id == self.unknown;
-            if !is_unknown {
-                out.extend(id);
-            } else {
+            if is_unknown {
                 self.emit_unknown(&piece[range], unknown_before, out)?;
+            } else {
+                out.extend(id);
             }
             unknown_before = is_unknown;
         }

@@ -1,7 +1,8 @@
 //! The tokens of a model by id and by text.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
+use super::added::is_marked;
 use super::findings::{Finding, FindingKind, Findings};
 use super::limits;
 use crate::{Error, Result};
@@ -44,6 +45,7 @@ pub(crate) struct Vocab {
     texts: Vec<Option<Box<str>>>,
     kinds: Vec<TokenKind>,
     ids: HashMap<Box<str>, u32>,
+    markers: HashSet<u32>,
 }
 
 impl Vocab {
@@ -82,6 +84,14 @@ impl Vocab {
             ));
         }
         self.kinds[slot] = kind;
+        let marked = match kind {
+            TokenKind::Control | TokenKind::Unknown => true,
+            TokenKind::UserDefined => is_marked(text),
+            _ => false,
+        };
+        if marked {
+            self.set_marker(id);
+        }
         self.ids.insert(text.into(), id);
         Ok(())
     }
@@ -90,6 +100,21 @@ impl Vocab {
         if let Some(slot) = self.kinds.get_mut(id as usize) {
             *slot = kind;
         }
+    }
+
+    /// Keeps a model from producing the token out of ordinary text.
+    pub(crate) fn set_marker(&mut self, id: u32) {
+        self.markers.insert(id);
+    }
+
+    /// The id a model may give a text: that of a token that is no marker. Markers come from the
+    /// added tokens alone, or a user could write them in a way those do not see.
+    pub(crate) fn spoken(&self, text: &str) -> Option<u32> {
+        self.id(text).filter(|id| !self.is_marker(*id))
+    }
+
+    pub(crate) fn is_marker(&self, id: u32) -> bool {
+        self.markers.contains(&id)
     }
 
     pub(crate) fn len(&self) -> usize {

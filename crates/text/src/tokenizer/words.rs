@@ -38,12 +38,12 @@ impl WordPiece {
             let mut ends = (1..=longest).rev().filter(|&end| rest.is_char_boundary(end));
             let (end, id) = ends.find_map(|end| {
                 let id = if start == 0 {
-                    vocab.id(&rest[..end])
+                    vocab.spoken(&rest[..end])
                 } else {
                     written.clear();
                     written.push_str(&self.prefix);
                     written.push_str(&rest[..end]);
-                    vocab.id(&written)
+                    vocab.spoken(&written)
                 };
                 id.map(|id| (end, id))
             })?;
@@ -61,7 +61,7 @@ pub(crate) fn encode_word(
     unknown: Option<u32>,
     out: &mut Vec<u32>,
 ) -> Result<()> {
-    out.push(vocab.id(word).or(unknown).ok_or_else(|| unencodable(word))?);
+    out.push(vocab.spoken(word).or(unknown).ok_or_else(|| unencodable(word))?);
     Ok(())
 }
 

@@ -51,7 +51,7 @@ fn flag(value: &Value, name: &str, default: Flag) -> bool {
     value[name].as_bool().unwrap_or(default == Flag::On)
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Flag {
     Off,
     On,

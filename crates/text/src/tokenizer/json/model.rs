@@ -11,7 +11,6 @@ use super::broken;
 use crate::Result;
 
 #[derive(serde::Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "the format has one flag per property")]
 pub(super) struct ModelFile {
     #[serde(rename = "type", default)]
     stated: Option<String>,
