@@ -36,6 +36,17 @@ pub(crate) trait Simd: Copy {
     /// # Safety
     /// `LANES` halves are readable there.
     unsafe fn load_f16(self, from: *const u16) -> Self::V;
+    /// One half float in all lanes.
+    ///
+    /// # Safety
+    /// A half is readable there.
+    unsafe fn splat_f16(self, from: *const u16) -> Self::V;
+    /// Writes the transpose of the square of `LANES` rows at `from`, each `from_stride` floats after the
+    /// last, to `to`.
+    ///
+    /// # Safety
+    /// The rows are readable and writable; the two squares are apart.
+    unsafe fn transpose(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize);
     /// Reads signed bytes.
     ///
     /// # Safety

@@ -576,8 +576,8 @@ impl Store for Q8 {
         // SAFETY: the caller's word: the scales follow the codes; a vector lies in one group.
         unsafe {
             let scales = values.add(dims * PAGE_TOKENS).cast::<u16>();
-            let scale = half::f16::from_bits(*scales.add(t * dims.div_ceil(GROUP) + d / GROUP));
-            s.mul(s.load_i8(values.cast::<i8>().add(t * dims + d)), s.splat(scale.to_f32()))
+            let scale = s.splat_f16(scales.add(t * dims.div_ceil(GROUP) + d / GROUP));
+            s.mul(s.load_i8(values.cast::<i8>().add(t * dims + d)), scale)
         }
     }
 }
@@ -603,7 +603,7 @@ fn decode_block<S: Simd>(
         }
     }
     if shape.value == ValueStore::PrefixOfKey {
-        return transpose(keys, shape.value_dim, dims, values);
+        return transpose(s, keys, shape.value_dim, dims, values);
     }
     if !shape.value_dim.is_multiple_of(LANES) {
         return crate::scalar::attend::decode_values(shape, value_bytes, dims, values);
@@ -657,16 +657,27 @@ unsafe fn decode_values<S: Simd, F: Store>(s: S, from: *const u8, dims: usize, v
     }
 }
 
-/// Values `[32, dims]` from the first entries of keys `[key_dim, 32]`, in squares that stay in the
-/// nearest cache.
+/// Values `[32, dims]` from the first entries of keys `[key_dim, 32]`.
 #[inline(always)]
-fn transpose(keys: &[f32], value_dim: usize, dims: usize, values: &mut [f32]) {
-    for start in (0..dims).step_by(16) {
-        for t in 0..PAGE_TOKENS {
-            let line = &mut values[t * dims + start..][..16];
-            for (d, to) in (start..).zip(line) {
-                *to = if d < value_dim { keys[d * PAGE_TOKENS + t] } else { 0.0 };
+fn transpose<S: Simd>(s: S, keys: &[f32], value_dim: usize, dims: usize, values: &mut [f32]) {
+    let whole = value_dim / S::LANES * S::LANES;
+    assert!(keys.len() >= value_dim * PAGE_TOKENS && values.len() >= dims * PAGE_TOKENS, "a block");
+    let mut d = 0;
+    while d < whole {
+        let mut t = 0;
+        while t < PAGE_TOKENS {
+            // SAFETY: rows `d .. d + LANES` of the keys and `t .. t + LANES` of the values lie inside.
+            unsafe {
+                let from = keys.as_ptr().add(d * PAGE_TOKENS + t);
+                s.transpose(from, PAGE_TOKENS, values.as_mut_ptr().add(t * dims + d), dims);
             }
+            t += S::LANES;
+        }
+        d += S::LANES;
+    }
+    for (t, line) in values.chunks_exact_mut(dims).enumerate() {
+        for (d, to) in line.iter_mut().enumerate().skip(whole) {
+            *to = if d < value_dim { keys[d * PAGE_TOKENS + t] } else { 0.0 };
         }
     }
 }

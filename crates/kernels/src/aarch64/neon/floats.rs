@@ -62,6 +62,26 @@ impl Simd for Neon {
         out
     }
     #[inline(always)]
+    unsafe fn splat_f16(self, from: *const u16) -> float32x4_t {
+        // SAFETY: as above: four copies of the half are read.
+        unsafe { self.load_f16([from.read_unaligned(); 4].as_ptr()) }
+    }
+    /// Pairs of rows, then fours of rows.
+    #[inline(always)]
+    unsafe fn transpose(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+        // SAFETY: as above.
+        unsafe {
+            let (a, b) = (vld1q_f32(from), vld1q_f32(from.add(from_stride)));
+            let (c, d) = (vld1q_f32(from.add(2 * from_stride)), vld1q_f32(from.add(3 * from_stride)));
+            let (ab, cd) = (vreinterpretq_f64_f32(vtrn1q_f32(a, b)), vreinterpretq_f64_f32(vtrn1q_f32(c, d)));
+            vst1q_f32(to, vreinterpretq_f32_f64(vzip1q_f64(ab, cd)));
+            vst1q_f32(to.add(2 * to_stride), vreinterpretq_f32_f64(vzip2q_f64(ab, cd)));
+            let (ab, cd) = (vreinterpretq_f64_f32(vtrn2q_f32(a, b)), vreinterpretq_f64_f32(vtrn2q_f32(c, d)));
+            vst1q_f32(to.add(to_stride), vreinterpretq_f32_f64(vzip1q_f64(ab, cd)));
+            vst1q_f32(to.add(3 * to_stride), vreinterpretq_f32_f64(vzip2q_f64(ab, cd)));
+        }
+    }
+    #[inline(always)]
     unsafe fn load_i8(self, from: *const i8) -> float32x4_t {
         // SAFETY: as above; four bytes are read through an array of four.
         unsafe {

@@ -48,6 +48,50 @@ impl Simd for Avx2 {
         unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) }
     }
     #[inline(always)]
+    unsafe fn splat_f16(self, from: *const u16) -> __m256 {
+        // SAFETY: as above.
+        unsafe { _mm256_cvtph_ps(_mm_set1_epi16(from.read_unaligned().cast_signed())) }
+    }
+    /// Pairs of rows, fours of rows, then halves of registers.
+    #[inline(always)]
+    unsafe fn transpose(
+        self,
+        from: *const f32,
+        from_stride: usize,
+        to: *mut f32,
+        to_stride: usize,
+    ) {
+        // SAFETY: as above.
+        unsafe {
+            let mut fours = [_mm256_setzero_ps(); 8];
+            for g in 0..2 {
+                let from = from.add(4 * g * from_stride);
+                let (a, b) = (_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(from_stride)));
+                let (c, d) = (
+                    _mm256_loadu_ps(from.add(2 * from_stride)),
+                    _mm256_loadu_ps(from.add(3 * from_stride)),
+                );
+                let low = (
+                    _mm256_castps_pd(_mm256_unpacklo_ps(a, b)),
+                    _mm256_castps_pd(_mm256_unpacklo_ps(c, d)),
+                );
+                let high = (
+                    _mm256_castps_pd(_mm256_unpackhi_ps(a, b)),
+                    _mm256_castps_pd(_mm256_unpackhi_ps(c, d)),
+                );
+                fours[4 * g] = _mm256_castpd_ps(_mm256_unpacklo_pd(low.0, low.1));
+                fours[4 * g + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low.0, low.1));
+                fours[4 * g + 2] = _mm256_castpd_ps(_mm256_unpacklo_pd(high.0, high.1));
+                fours[4 * g + 3] = _mm256_castpd_ps(_mm256_unpackhi_pd(high.0, high.1));
+            }
+            for j in 0..4 {
+                let (a, b) = (fours[j], fours[4 + j]);
+                _mm256_storeu_ps(to.add(j * to_stride), _mm256_permute2f128_ps::<0x20>(a, b));
+                _mm256_storeu_ps(to.add((4 + j) * to_stride), _mm256_permute2f128_ps::<0x31>(a, b));
+            }
+        }
+    }
+    #[inline(always)]
     unsafe fn load_i8(self, from: *const i8) -> __m256 {
         // SAFETY: as above.
         unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast()))) }

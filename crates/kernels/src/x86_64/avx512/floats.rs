@@ -48,6 +48,64 @@ impl Simd for Avx512 {
         unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
     }
     #[inline(always)]
+    unsafe fn splat_f16(self, from: *const u16) -> __m512 {
+        // SAFETY: as above.
+        unsafe { _mm512_cvtph_ps(_mm256_set1_epi16(from.read_unaligned().cast_signed())) }
+    }
+    /// Pairs of rows, fours of rows, then quarters of registers.
+    #[inline(always)]
+    unsafe fn transpose(
+        self,
+        from: *const f32,
+        from_stride: usize,
+        to: *mut f32,
+        to_stride: usize,
+    ) {
+        // SAFETY: as above.
+        unsafe {
+            let mut fours = [_mm512_setzero_ps(); 16];
+            for g in 0..4 {
+                let from = from.add(4 * g * from_stride);
+                let (a, b) = (_mm512_loadu_ps(from), _mm512_loadu_ps(from.add(from_stride)));
+                let (c, d) = (
+                    _mm512_loadu_ps(from.add(2 * from_stride)),
+                    _mm512_loadu_ps(from.add(3 * from_stride)),
+                );
+                let low = (
+                    _mm512_castps_pd(_mm512_unpacklo_ps(a, b)),
+                    _mm512_castps_pd(_mm512_unpacklo_ps(c, d)),
+                );
+                let high = (
+                    _mm512_castps_pd(_mm512_unpackhi_ps(a, b)),
+                    _mm512_castps_pd(_mm512_unpackhi_ps(c, d)),
+                );
+                fours[4 * g] = _mm512_castpd_ps(_mm512_unpacklo_pd(low.0, low.1));
+                fours[4 * g + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low.0, low.1));
+                fours[4 * g + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high.0, high.1));
+                fours[4 * g + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high.0, high.1));
+            }
+            for j in 0..4 {
+                let (a, b, c, d) = (fours[j], fours[4 + j], fours[8 + j], fours[12 + j]);
+                let even = [_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0x88>(c, d)];
+                let odd = [_mm512_shuffle_f32x4::<0xdd>(a, b), _mm512_shuffle_f32x4::<0xdd>(c, d)];
+                let to = to.add(j * to_stride);
+                _mm512_storeu_ps(to, _mm512_shuffle_f32x4::<0x88>(even[0], even[1]));
+                _mm512_storeu_ps(
+                    to.add(4 * to_stride),
+                    _mm512_shuffle_f32x4::<0x88>(odd[0], odd[1]),
+                );
+                _mm512_storeu_ps(
+                    to.add(8 * to_stride),
+                    _mm512_shuffle_f32x4::<0xdd>(even[0], even[1]),
+                );
+                _mm512_storeu_ps(
+                    to.add(12 * to_stride),
+                    _mm512_shuffle_f32x4::<0xdd>(odd[0], odd[1]),
+                );
+            }
+        }
+    }
+    #[inline(always)]
     unsafe fn load_i8(self, from: *const i8) -> __m512 {
         // SAFETY: as above.
         unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast()))) }
