@@ -41,8 +41,8 @@ pub(crate) struct Linear {
     pub(crate) expand: unsafe fn(Layout, &[u8], usize, &mut [Expanded]),
     /// Unpacked blocks times some rows.
     pub(crate) expanded: unsafe fn(Kind, &[Expanded], &[&[Block]], &mut [&mut Sums], Start),
-    /// `(layout, units, x, sums, start)`: blocks as they lie, from the first of `units` on, times some rows.
-    pub(crate) packed: unsafe fn(Layout, &[u8], &[&[Block]], &mut [&mut Sums], Start),
+    /// Blocks as they lie, from the first of the units on, times some rows.
+    pub(crate) packed: unsafe fn(Layout, Units<'_>, &[&[Block]], &mut [&mut Sums], Start),
     /// From how many rows on it pays to unpack.
     pub(crate) expand_from: fn(Layout) -> usize,
     /// `(layout, units, x, sums, start)`: a chunk of columns of a float panel times some rows.
@@ -51,6 +51,15 @@ pub(crate) struct Linear {
 
 /// The sums of one activation row with the 32 rows of a panel.
 pub(crate) type Sums = [f32; PANEL];
+
+/// Whole units of a panel, and where they are to be expected.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Units<'a> {
+    /// In memory: worth fetching ahead.
+    Far(&'a [u8]),
+    /// In the nearest cache: a tile of rows has just been over them.
+    Near(&'a [u8]),
+}
 
 /// Whether sums begin at a chunk or were begun before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -259,6 +268,8 @@ fn packed_panels(linear: &Linear, task: &Task<'_>, panels: Range<usize>) {
                         for (x, i) in x.iter_mut().zip(tile.clone()) {
                             *x = &task.input.blocks(task.rows.at(i))[chunk.clone()];
                         }
+                        let near = tile.start > rows.start;
+                        let units = if near { Units::Near(units) } else { Units::Far(units) };
                         // SAFETY: the table's instructions exist here; rows and panel hold these blocks.
                         unsafe { (linear.packed)(layout, units, &x[..tile.len()], sums, start) }
                     });

@@ -13,7 +13,7 @@ use crate::linear::activations::Block;
 use crate::linear::layout::{
     BLOCK, Expanded, FLOAT_CHUNK, IQ4_LEVELS, Kind, Layout, MXFP4_LEVELS, PANEL, e8m0_half,
 };
-use crate::linear::{Linear, Start, Sums};
+use crate::linear::{Linear, Start, Sums, Units};
 
 /// The plain loops.
 pub(crate) static LINEAR: Linear =
@@ -242,11 +242,12 @@ fn dots(w: &Expanded, x: &Block, first: usize) -> [i32; PANEL] {
 /// Adds blocks of some rows to their sums, unpacking each in turn. `units` begins with the first block's.
 pub(crate) fn packed(
     layout: Layout,
-    units: &[u8],
+    units: Units<'_>,
     x: &[&[Block]],
     sums: &mut [&mut Sums],
     start: Start,
 ) {
+    let (Units::Far(units) | Units::Near(units)) = units;
     let Some(kind) = layout.kind() else { unreachable!("float panels have their own loop") };
     let blocks = x.first().map_or(0, |x| x.len());
     sums.iter_mut().for_each(|sums| begin(sums, start));

@@ -14,7 +14,7 @@ use std::arch::x86_64::*;
 
 use crate::linear::activations::Block;
 use crate::linear::layout::{BLOCK, Expanded, Kind, Layout, PANEL};
-use crate::linear::{Linear, Start, Sums, TILE};
+use crate::linear::{Linear, Start, Sums, TILE, Units};
 use crate::scalar::linear::TINY;
 use formats::*;
 
@@ -106,12 +106,13 @@ impl<const KIND: u8, const CODES: u8> Unpack for Ready<KIND, CODES> {
 /// Adds the first blocks of `units`, as many as the rows have, to the sums of `M` rows.
 #[target_feature(enable = "avx2,fma,f16c")]
 fn add<W: Unpack, const M: usize>(
-    units: &[u8],
+    units: Units<'_>,
     x: &[&[Block]],
     offset: i32,
     sums: &mut [&mut Sums],
     start: Start,
 ) {
+    let (Units::Far(units) | Units::Near(units)) = units;
     let blocks = x[0].len();
     assert!(x.len() == M && sums.len() == M && x.iter().all(|x| x.len() == blocks));
     assert!(units.len() >= blocks.div_ceil(W::BLOCKS) * W::BYTES);
@@ -275,6 +276,7 @@ fn expanded(
     // SAFETY: an `Expanded` is bytes and floats without gaps; only its extent matters here.
     let units =
         unsafe { std::slice::from_raw_parts(weights.as_ptr().cast(), size_of_val(weights)) };
+    let units = Units::Near(units);
     match kind {
         Kind::Plain { offset: 128 } => rows::<Ready<0, 2>>(units, x, 128, sums, start),
         Kind::Plain { offset } => rows::<Ready<0, 0>>(units, x, offset, sums, start),
@@ -285,7 +287,7 @@ fn expanded(
     }
 }
 
-fn packed(layout: Layout, units: &[u8], x: &[&[Block]], sums: &mut [&mut Sums], start: Start) {
+fn packed(layout: Layout, units: Units<'_>, x: &[&[Block]], sums: &mut [&mut Sums], start: Start) {
     match layout {
         Layout::Q4_0 => rows::<Q4_0>(units, x, offset::<Q4_0>(), sums, start),
         Layout::Q4_1 => rows::<Q4_1>(units, x, offset::<Q4_1>(), sums, start),
@@ -315,7 +317,7 @@ fn offset<W: Unpack>() -> i32 {
 }
 
 fn rows<W: Unpack>(
-    units: &[u8],
+    units: Units<'_>,
     x: &[&[Block]],
     offset: i32,
     sums: &mut [&mut Sums],

@@ -16,7 +16,7 @@ use std::arch::x86_64::*;
 
 use crate::linear::activations::Block;
 use crate::linear::layout::{BLOCK, Expanded, Kind, Layout, PANEL};
-use crate::linear::{Linear, Start, Sums, TILE};
+use crate::linear::{Linear, Start, Sums, TILE, Units};
 use crate::scalar::linear::TINY;
 use formats::*;
 
@@ -32,6 +32,10 @@ fn expand_from(layout: Layout) -> usize {
     }
 }
 
+/// How far ahead of a block weights are fetched from memory. A block's share at a time: bursts of a
+/// whole unit of 256 columns halved the speed of Q4_K and Q6_K.
+const AHEAD: usize = 8192;
+
 /// How one block of 32 columns comes out of a panel's bytes. Everything is unsafe alike: it needs this
 /// file's instructions and a pointer to a whole unit, and is inlined where both are at hand.
 trait Unpack {
@@ -40,8 +44,6 @@ trait Unpack {
     /// Bytes of a unit.
     const BYTES: usize;
     const KIND: Kind;
-    /// How far ahead of a unit to fetch another: enough to hide memory behind a few blocks' work.
-    const AHEAD: usize = 4096;
 
     /// Word `g` (0 … 7) of rows 0 … 15 and 16 … 31.
     unsafe fn word(unit: *const u8, block: usize, g: usize) -> [__m512i; 2];
@@ -69,7 +71,6 @@ impl<const HALVES: bool, const MIN: bool> Unpack for Ready<HALVES, MIN> {
         (true, false) => Kind::Halves { offset: 1 },
         (true, true) => Kind::HalvesMin,
     };
-    const AHEAD: usize = 0;
 
     #[inline(always)]
     unsafe fn word(unit: *const u8, _: usize, g: usize) -> [__m512i; 2] {
@@ -93,12 +94,16 @@ impl<const HALVES: bool, const MIN: bool> Unpack for Ready<HALVES, MIN> {
 /// Adds the first blocks of `units`, as many as the rows have, to the sums of `M` rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn add<W: Unpack, const M: usize>(
-    units: &[u8],
+    units: Units<'_>,
     x: &[&[Block]],
     offset: i32,
     sums: &mut [&mut Sums],
     start: Start,
 ) {
+    let (ahead, units) = match units {
+        Units::Far(units) => (AHEAD, units),
+        Units::Near(units) => (0, units),
+    };
     let blocks = x[0].len();
     assert!(x.len() == M && sums.len() == M && x.iter().all(|x| x.len() == blocks));
     assert!(units.len() >= blocks.div_ceil(W::BLOCKS) * W::BYTES);
@@ -116,12 +121,13 @@ fn add<W: Unpack, const M: usize>(
         let mut unit = units.as_ptr();
         let mut b = 0;
         while b < blocks {
-            if W::AHEAD > 0 {
-                for line in (0..W::BYTES).step_by(64) {
-                    _mm_prefetch::<_MM_HINT_T0>(unit.wrapping_add(W::AHEAD + line).cast());
-                }
-            }
             for block in 0..W::BLOCKS {
+                if ahead > 0 {
+                    fetch(
+                        unit.wrapping_add(ahead + block * (W::BYTES / W::BLOCKS)),
+                        W::BYTES / W::BLOCKS,
+                    );
+                }
                 let mut at = x;
                 for m in 0..M {
                     at[m] = x[m].add(b + block);
@@ -134,6 +140,15 @@ fn add<W: Unpack, const M: usize>(
         for m in 0..M {
             store(sums[m], acc[m]);
         }
+    }
+}
+
+/// Asks for some bytes, wherever they are; none need be there.
+#[inline(always)]
+unsafe fn fetch(at: *const u8, bytes: usize) {
+    for line in (0..bytes).step_by(64) {
+        // SAFETY: a hint reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(line).cast()) }
     }
 }
 
@@ -279,6 +294,7 @@ fn expanded(
     // SAFETY: an `Expanded` is bytes and floats without gaps; only its extent matters here.
     let units =
         unsafe { std::slice::from_raw_parts(weights.as_ptr().cast(), size_of_val(weights)) };
+    let units = Units::Near(units);
     match kind {
         Kind::Plain { offset } => rows::<Ready<false, false>>(units, x, offset, sums, start),
         Kind::Min => rows::<Ready<false, true>>(units, x, 1, sums, start),
@@ -287,7 +303,7 @@ fn expanded(
     }
 }
 
-fn packed(layout: Layout, units: &[u8], x: &[&[Block]], sums: &mut [&mut Sums], start: Start) {
+fn packed(layout: Layout, units: Units<'_>, x: &[&[Block]], sums: &mut [&mut Sums], start: Start) {
     match layout {
         Layout::Q4_0 => rows::<Q4_0>(units, x, offset::<Q4_0>(), sums, start),
         Layout::Q4_1 => rows::<Q4_1>(units, x, offset::<Q4_1>(), sums, start),
@@ -317,7 +333,7 @@ fn offset<W: Unpack>() -> i32 {
 }
 
 fn rows<W: Unpack>(
-    units: &[u8],
+    units: Units<'_>,
     x: &[&[Block]],
     offset: i32,
     sums: &mut [&mut Sums],
