@@ -2,6 +2,7 @@
 
 mod error;
 pub mod message;
+pub mod reasoning;
 pub mod stream;
 pub mod template;
 pub mod tokenizer;

@@ -61,6 +61,8 @@ pub(super) struct Interp<'t> {
     scopes: Vec<Scope>,
     next_scope: u64,
     spaces: Vec<Rc<Space>>,
+    /// Loops that remember values for `loop.changed`, which may hold the loop itself.
+    changing: Vec<Rc<LoopState>>,
     literals: Vec<Option<Text>>,
     depth: usize,
     line: usize,
@@ -70,9 +72,12 @@ pub(super) struct Interp<'t> {
 
 impl Drop for Interp<'_> {
     fn drop(&mut self) {
-        // Namespaces may hold each other: empty them while all are still owned here.
+        // Namespaces and loops may hold each other: empty them while all are still owned here.
         for space in &self.spaces {
             drop(std::mem::take(&mut *space.values.borrow_mut()));
+        }
+        for state in &self.changing {
+            drop(state.changed.take());
         }
     }
 }
@@ -91,6 +96,7 @@ impl<'t> Interp<'t> {
             scopes: Vec::new(),
             next_scope: 0,
             spaces: Vec::new(),
+            changing: Vec::new(),
             literals,
             depth: 0,
             line: 0,

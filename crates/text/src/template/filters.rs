@@ -77,7 +77,9 @@ pub(super) fn find(name: &str) -> Option<Filter> {
 }
 
 fn text(interp: &Interp<'_>, value: &Value) -> Res<Text> {
-    print::to_text(&interp.meter, value)
+    let text = print::to_text(&interp.meter, value)?;
+    interp.meter.spend(text.as_str().len() as u64 / 16)?;
+    Ok(text)
 }
 
 fn method(interp: &mut Interp<'_>, value: &Value, name: &'static str) -> Res<Value> {
@@ -404,10 +406,14 @@ fn striptags(interp: &mut Interp<'_>, value: &Value, _: &CallArgs) -> Res<Value>
 }
 
 fn urlencode(interp: &mut Interp<'_>, value: &Value, _: &CallArgs) -> Res<Value> {
+    // In a query a space is a plus and a slash is written out.
+    let query = matches!(value, Value::Dict(_));
     let quoted = |text: Text| {
         text.map_chars(|_, c, out| {
-            if c.is_ascii_alphanumeric() || "-._~/".contains(c) {
+            if c.is_ascii_alphanumeric() || "-._~".contains(c) || (c == '/' && !query) {
                 out.push(c);
+            } else if c == ' ' && query {
+                out.push('+');
             } else {
                 for byte in c.encode_utf8(&mut [0; 4]).bytes() {
                     out.push_str(&format!("%{byte:02X}"));

@@ -233,7 +233,7 @@ impl Builder {
     }
 
     fn reserve(&mut self, more: usize) -> Res<()> {
-        self.charge.meter().scan(more)?;
+        self.charge.meter().spend(1 + more as u64 / 64)?;
         // Twice, for growing a string keeps the old and the new buffer for a moment.
         self.charge.grow(more.saturating_mul(2))
     }

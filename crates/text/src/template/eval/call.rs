@@ -73,7 +73,10 @@ impl<'t> Interp<'t> {
             (Value::Loop(state), _) => {
                 let now = Seq::new(&self.meter, args.positional.clone())?;
                 let before = state.changed.replace(Some(Rc::clone(&now)));
-                let Some(before) = before else { return Ok(Value::Bool(true)) };
+                let Some(before) = before else {
+                    self.changing.push(Rc::clone(state));
+                    return Ok(Value::Bool(true));
+                };
                 Ok(Value::Bool(!Value::List(before).equals(&Value::List(now), 0)?))
             }
             (Value::Cycler(cycle), "next") => {

@@ -248,21 +248,21 @@ pub(super) fn sort(interp: &mut Interp<'_>, value: &Value, args: &CallArgs) -> R
     let attribute = args.get(2, "attribute").cloned();
     let mut pairs = Vec::new();
     for item in iterate(interp, value)? {
-        let key = match attribute.as_ref().and_then(Value::as_str) {
-            Some(names) if names.contains(',') => {
-                let mut parts = Vec::new();
+        // The key is always a list, so that items without the attribute count as equal.
+        let mut parts = Vec::new();
+        match attribute.as_ref().and_then(Value::as_str) {
+            Some(names) => {
                 for name in names.split(',') {
                     let name = Value::text(&interp.meter, name)?;
-                    let part = path(interp, &item, &name)?;
-                    parts.push(folded(interp, part, case)?);
+                    parts.push(path(interp, &item, &name)?);
                 }
-                Value::tuple(&interp.meter, parts)?
             }
-            _ => {
-                let key = keyed(interp, &item, attribute.as_ref())?;
-                folded(interp, key, case)?
-            }
-        };
+            None => parts.push(keyed(interp, &item, attribute.as_ref())?),
+        }
+        for part in &mut parts {
+            *part = folded(interp, part.clone(), case)?;
+        }
+        let key = Value::list(&interp.meter, parts)?;
         pairs.push((key, item));
     }
     let items = sorted(interp, pairs, reverse)?;

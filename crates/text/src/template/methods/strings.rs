@@ -139,7 +139,9 @@ fn cased(text: &Text, name: &str) -> Res<Text> {
             "title" => !std::mem::replace(&mut before, c.is_alphabetic()),
             _ => false,
         };
-        if upper {
+        if upper && matches!(name, "capitalize" | "title") {
+            title_case(c, out);
+        } else if upper {
             out.extend(c.to_uppercase());
         } else if c == 'Σ' && name != "casefold" {
             // The one letter whose small form depends on its place: at the end of a word.
@@ -152,6 +154,21 @@ fn cased(text: &Text, name: &str) -> Res<Text> {
             out.extend(c.to_lowercase());
         }
     })
+}
+
+/// A letter as it begins a word: of several letters in one, only the first is a capital.
+fn title_case(c: char, out: &mut String) {
+    match c {
+        'Ǆ'..='ǆ' => out.push('ǅ'),
+        'Ǉ'..='ǉ' => out.push('ǈ'),
+        'Ǌ'..='ǌ' => out.push('ǋ'),
+        'Ǳ'..='ǳ' => out.push('ǲ'),
+        c => {
+            let mut letters = c.to_uppercase();
+            out.extend(letters.next());
+            out.extend(letters.flat_map(char::to_lowercase));
+        }
+    }
 }
 
 fn string_arg<'a>(args: &'a CallArgs, at: usize, name: &str) -> Res<&'a str> {

@@ -183,7 +183,7 @@ impl Parser<'_> {
                     "none" | "None" => Expr::None,
                     _ => {
                         let sym = self.sym(name);
-                        if let Some(takes) = self.takes.last_mut() {
+                        for takes in &mut self.takes {
                             match name.as_str() {
                                 "varargs" => takes.varargs = Some(sym),
                                 "kwargs" => takes.kwargs = Some(sym),
