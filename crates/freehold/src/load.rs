@@ -80,7 +80,7 @@ pub(crate) fn engine(
 }
 
 /// Compares what loading would allocate with what is free.
-fn admit(
+pub(crate) fn admit(
     file: &ModelFile,
     backend: &Cpu,
     settings: &EngineSettings,

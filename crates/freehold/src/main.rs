@@ -7,16 +7,20 @@
 
 mod chat;
 mod command;
+mod cost;
 mod error;
+mod formats;
 mod house;
 mod ids;
 mod input;
 mod interrupt;
 mod kv;
+mod limits;
 mod load;
 mod output;
 mod program;
 mod settings;
+mod table;
 mod tokenizer;
 
 use std::process::ExitCode;
