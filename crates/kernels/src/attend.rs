@@ -87,7 +87,7 @@ impl Kernels {
             self.attend_split(&call);
         } else {
             self.pool.run_on(tasks, &|thread, task| {
-                self.attend_whole(&call, &call.plan.task(task), thread)
+                self.attend_whole(&call, &call.plan.task(task), thread);
             });
         }
     }

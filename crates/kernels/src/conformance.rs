@@ -214,12 +214,14 @@ fn clamped_gate() {
     }
 }
 
+type InPlace<'a> = dyn Fn(&Kernels, &mut [f32], &[f32]) + 'a;
+
 #[test]
 fn sums_products_caps_and_softmax() {
     for width in WIDTHS {
         let rows = 9;
         let (x, y) = (noise(1, rows * width, 40.0), noise(2, rows * width, 2.0));
-        let each = |what: &str, relative, absolute, f: &dyn Fn(&Kernels, &mut [f32], &[f32])| {
+        let each = |what: &str, relative, absolute, f: &InPlace<'_>| {
             law(what, rows, relative, absolute, |k, r| {
                 let r = r.start * width..r.end * width;
                 let mut x = x[r.clone()].to_vec();

@@ -92,7 +92,7 @@ impl Kernels {
                 let start = row * at.row_stride + at.first + head * at.head_dim;
                 // SAFETY: heads are disjoint; the table's instructions are present.
                 unsafe {
-                    (self.table.rms_norm_in_place)(x.part(start..start + at.head_dim), gain, eps)
+                    (self.table.rms_norm_in_place)(x.part(start..start + at.head_dim), gain, eps);
                 };
             }
         });

@@ -120,9 +120,9 @@ impl Pool {
             spins += 1;
             // A worker inside may have lost its core to another program: give it ours.
             if spins.is_multiple_of(16_384) {
-                std::thread::yield_now()
+                std::thread::yield_now();
             } else {
-                std::hint::spin_loop()
+                std::hint::spin_loop();
             }
         }
         self.shared.panic.lock().unwrap_or_else(PoisonError::into_inner).take()

@@ -50,7 +50,7 @@ impl Kernels {
                         row * at.row_stride + at.first + head * at.head_dim + rope.first_dim;
                     // SAFETY: heads are disjoint; the table's instructions are present.
                     unsafe {
-                        (self.table.rope)(x.part(start..start + rope.dims), rope.style, cos, sin)
+                        (self.table.rope)(x.part(start..start + rope.dims), rope.style, cos, sin);
                     };
                 }
             }

@@ -133,9 +133,13 @@ impl Kernels {
         }
         if routing.renormalise == Renormalise::Yes {
             let sum: f32 = weights.iter().sum::<f32>() + 1e-20;
-            weights.iter_mut().for_each(|w| *w /= sum);
+            for weight in weights.iter_mut() {
+                *weight /= sum;
+            }
         }
-        weights.iter_mut().for_each(|w| *w *= routing.scale);
+        for weight in weights {
+            *weight *= routing.scale;
+        }
     }
 
     /// `out[row] = Σ weights[row, i] · y[order[row, i]]`, added in order of `i`. `y` is
@@ -170,7 +174,7 @@ impl Kernels {
                     let from = order.map_or(i, |o| o[i] as usize);
                     // SAFETY: the table's instructions are present.
                     unsafe {
-                        (self.table.add_scaled)(out, weights[i], &y[from * width..][..width])
+                        (self.table.add_scaled)(out, weights[i], &y[from * width..][..width]);
                     };
                 }
             }

@@ -8,6 +8,9 @@ use crate::attend::{Span, State};
 use crate::linear::Linear;
 use crate::{Activation, Isa, RopeStyle, SwigluClamp};
 
+/// A gain or a bias, where there is one.
+type Vector<'a> = Option<&'a [f32]>;
+
 /// The loops of one instruction set.
 pub(crate) struct Table {
     /// Whose loops these are.
@@ -16,11 +19,11 @@ pub(crate) struct Table {
     /// Matrix multiplication.
     pub(crate) linear: Linear,
     /// `(x, gain, eps, out)`, one row; all equally long.
-    pub(crate) rms_norm: unsafe fn(&[f32], Option<&[f32]>, f32, &mut [f32]),
+    pub(crate) rms_norm: unsafe fn(&[f32], Vector<'_>, f32, &mut [f32]),
     /// `(x, gain, eps)`, one row.
-    pub(crate) rms_norm_in_place: unsafe fn(&mut [f32], Option<&[f32]>, f32),
+    pub(crate) rms_norm_in_place: unsafe fn(&mut [f32], Vector<'_>, f32),
     /// `(x, gain, bias, eps, out)`, one row.
-    pub(crate) layer_norm: unsafe fn(&[f32], Option<&[f32]>, Option<&[f32]>, f32, &mut [f32]),
+    pub(crate) layer_norm: unsafe fn(&[f32], Vector<'_>, Vector<'_>, f32, &mut [f32]),
     /// `(x [dims], style, cos [dims / 2], sin)`.
     pub(crate) rope: unsafe fn(&mut [f32], RopeStyle, &[f32], &[f32]),
     /// `(kind, x, out)`.

@@ -34,7 +34,9 @@ pub(super) fn attend_span(span: &Span<'_>, state: &mut State<'_>, work: &mut [f3
             let keep = if old == f32::NEG_INFINITY { 0.0 } else { (old - max).exp() };
             let acc = &mut state.acc[i * dims..][..value_dim];
             state.max[i] = max;
-            acc.iter_mut().for_each(|x| *x *= keep);
+            for x in acc.iter_mut() {
+                *x *= keep;
+            }
             state.sum[i * LANES] *= keep;
             for t in tokens {
                 let weight = (scores[t] - max).exp();

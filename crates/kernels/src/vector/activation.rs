@@ -133,7 +133,7 @@ impl Curve for GeluTanh {
     #[inline(always)]
     fn at<S: Simd>(&self, s: S, x: S::V) -> S::V {
         let cubic = s.fma(s.mul(x, s.splat(0.044_715)), s.mul(x, x), x);
-        s.mul(x, math::logistic(s, s.mul(s.splat(1.595_769_1), cubic)))
+        s.mul(x, math::logistic(s, s.mul(s.splat(1.595_769), cubic)))
     }
 }
 

@@ -11,6 +11,7 @@
 //!
 //! Roofline: generating is bound by reading the cache (one multiply-add per query head and number);
 //! prompts by multiply-adds, 2 of which a core starts in a cycle.
+#![allow(clippy::cast_ptr_alignment, reason = "every read through these pointers is an unaligned one")]
 
 use std::ops::Range;
 
@@ -72,13 +73,13 @@ pub(crate) fn attend_span<S: Simd, T: Tiles>(
                         state,
                     ),
                     (true, KvFormat::F32) => {
-                        run.go::<S, F32, T>(s, span, key_bytes, value_bytes, scores, state)
+                        run.go::<S, F32, T>(s, span, key_bytes, value_bytes, scores, state);
                     }
                     (true, KvFormat::F16) => {
-                        run.go::<S, F16, T>(s, span, key_bytes, value_bytes, scores, state)
+                        run.go::<S, F16, T>(s, span, key_bytes, value_bytes, scores, state);
                     }
                     (true, KvFormat::Q8_0) => {
-                        run.go::<S, Q8, T>(s, span, key_bytes, value_bytes, scores, state)
+                        run.go::<S, Q8, T>(s, span, key_bytes, value_bytes, scores, state);
                     }
                 }
             }
@@ -649,7 +650,7 @@ unsafe fn decode_values<S: Simd, F: Store>(s: S, from: *const u8, dims: usize, v
         while d < dims {
             // SAFETY: the caller's word; `t`, `d` lie in the block.
             unsafe {
-                s.store(values.as_mut_ptr().add(t * dims + d), F::value(s, from, dims, t, d))
+                s.store(values.as_mut_ptr().add(t * dims + d), F::value(s, from, dims, t, d));
             };
             d += S::LANES;
         }
