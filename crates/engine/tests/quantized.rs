@@ -31,7 +31,8 @@ fn floats(checkpoint: &Checkpoint, name: &str) -> Vec<f32> {
 }
 
 fn load(path: &Path, isa: Isa, precision: Precision) -> Engine {
-    let file = Arc::new(ModelFile::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())));
+    let file =
+        Arc::new(ModelFile::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())));
     let settings = Settings { context: Some(512), kv: KvFormat::F32, ..Settings::SINGLE };
     let cpu = Cpu::new(isa, 2).with(precision);
     Engine::load(file, &cpu, &settings, &mut |_, _| {}).expect("loads")
@@ -74,7 +75,8 @@ fn every_quantized_file_gives_the_logits_of_the_weights_it_holds() {
     let mut failures = vec![];
     for quant in goldens["quants"].as_object().expect("quants").keys() {
         let path = folder.join(format!("llama_k256-{quant}.gguf"));
-        let expected = Checkpoint::open(folder.join(format!("logits-{quant}.safetensors"))).expect("opens");
+        let expected =
+            Checkpoint::open(folder.join(format!("logits-{quant}.safetensors"))).expect("opens");
         for isa in Isa::available() {
             for precision in [Precision::Exact, Precision::Fast] {
                 let mut engine = load(&path, isa, precision);
@@ -87,13 +89,17 @@ fn every_quantized_file_gives_the_logits_of_the_weights_it_holds() {
                     let error = pairs.fold(0.0f32, |all, (a, b)| all.max((a - b).abs()));
                     let relative = error / largest(&expected);
                     let words = log_probability_error(&got, &expected, vocab);
-                    println!("{quant:7} {isa:7} {precision:?} {prompt:5} {relative:.1e} of the largest, {words:.3} nats");
+                    println!(
+                        "{quant:7} {isa:7} {precision:?} {prompt:5} {relative:.1e} of the largest, {words:.3} nats"
+                    );
                     let good = match precision {
                         Precision::Exact => relative <= 1e-3,
                         Precision::Fast => words <= 0.5,
                     };
                     if !good {
-                        failures.push(format!("{quant} {isa} {precision:?} {prompt}: {relative:.1e}, {words:.3}"));
+                        failures.push(format!(
+                            "{quant} {isa} {precision:?} {prompt}: {relative:.1e}, {words:.3}"
+                        ));
                     }
                 }
             }
