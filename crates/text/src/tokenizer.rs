@@ -15,6 +15,7 @@ mod bpe;
 mod bytes;
 mod charsmap;
 mod config;
+mod cuts;
 mod decode;
 mod findings;
 mod gguf;

@@ -7,6 +7,7 @@
 use hashbrown::HashMap;
 
 use super::bytes;
+use super::cuts::Cuts;
 use super::findings::{Finding, FindingKind, Findings};
 use super::limits;
 use super::merge::{Merges, NO_TOKEN, Symbol, merge_all};
@@ -64,6 +65,7 @@ pub(crate) struct Bpe {
     bytes: Box<[Option<u32>; 256]>,
     /// Byte form: whole pieces to ids, when they are taken whole.
     whole: HashMap<Box<[u8]>, u32>,
+    cuts: Cuts,
     options: BpeOptions,
 }
 
@@ -98,8 +100,20 @@ impl Bpe {
             }
             findings.add(Finding::new(FindingKind::UnusableMerge, reason));
         }
-        let mut model =
-            Self { pairs, bytes: Box::new([None; 256]), whole: HashMap::new(), options };
+        let mut model = Self {
+            pairs,
+            bytes: Box::new([None; 256]),
+            whole: HashMap::new(),
+            cuts: Cuts::default(),
+            options,
+        };
+        let spelled = &model.options;
+        if spelled.alphabet == Alphabet::Characters
+            && spelled.continuing_prefix.is_empty()
+            && spelled.word_suffix.is_empty()
+        {
+            model.cuts = Cuts::new(vocab);
+        }
         if model.options.alphabet == Alphabet::Bytes {
             model.read_bytes(vocab, findings);
         } else if model.options.byte_fallback {
@@ -147,13 +161,16 @@ impl Bpe {
                 return;
             }
         }
-        scratch.clear();
-        match self.options.alphabet {
-            Alphabet::Bytes => self.byte_symbols(piece, scratch),
-            Alphabet::Characters => self.char_symbols(piece, vocab, scratch),
-        }
-        merge_all(scratch, &mut &self.pairs);
-        out.extend(scratch.iter().map(|symbol| symbol.id));
+        let _ = self.cuts.parts(piece, |part| {
+            scratch.clear();
+            match self.options.alphabet {
+                Alphabet::Bytes => self.byte_symbols(part, scratch),
+                Alphabet::Characters => self.char_symbols(part, vocab, scratch),
+            }
+            merge_all(scratch, &mut &self.pairs);
+            out.extend(scratch.iter().map(|symbol| symbol.id));
+            Ok::<(), std::convert::Infallible>(())
+        });
     }
 
     fn byte_symbols(&self, piece: &str, out: &mut Vec<Symbol>) {

@@ -6,6 +6,7 @@
 
 use hashbrown::HashMap;
 
+use super::cuts::Cuts;
 use super::merge::{Merges, NO_TOKEN, Symbol, merge_all};
 use super::vocab::{TokenKind, Vocab};
 use crate::{Error, Result};
@@ -18,6 +19,7 @@ pub(crate) struct Spm {
     unused: Vec<u32>,
     bytes: Option<Box<[Option<u32>; 256]>>,
     unknown: Option<u32>,
+    cuts: Cuts,
 }
 
 impl Spm {
@@ -44,11 +46,26 @@ impl Spm {
         }
         let bytes = vocab.byte_tokens();
         let complete = bytes.iter().all(Option::is_some);
-        Ok(Self { tokens, unused, bytes: complete.then_some(bytes), unknown })
+        Ok(Self {
+            tokens,
+            unused,
+            bytes: complete.then_some(bytes),
+            unknown,
+            cuts: Cuts::new(vocab),
+        })
     }
 
     /// Appends the ids of one piece.
     pub(crate) fn encode(
+        &self,
+        piece: &str,
+        scratch: &mut Vec<Symbol>,
+        out: &mut Vec<u32>,
+    ) -> Result<()> {
+        self.cuts.parts(piece, |part| self.encode_part(part, scratch, out))
+    }
+
+    fn encode_part(
         &self,
         piece: &str,
         scratch: &mut Vec<Symbol>,
