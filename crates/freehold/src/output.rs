@@ -3,7 +3,7 @@
 
 use std::{
     io::{self, IsTerminal, Write},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -17,6 +17,7 @@ const PROGRESS_AFTER: Duration = Duration::from_secs(1);
 pub(crate) struct Output {
     colours: Colours,
     colours_err: Colours,
+    terminal: bool,
     terminal_err: bool,
 }
 
@@ -25,13 +26,14 @@ impl Output {
     pub(crate) fn detect() -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        let terminal_err = io::stderr().is_terminal();
+        let (terminal, terminal_err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
         let colours = |terminal| if wanted && terminal { Colours::On } else { Colours::Off };
-        Output {
-            colours: colours(io::stdout().is_terminal()),
-            colours_err: colours(terminal_err),
-            terminal_err,
-        }
+        Output { colours: colours(terminal), colours_err: colours(terminal_err), terminal, terminal_err }
+    }
+
+    /// Whether a person reads stdout as it is written.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal
     }
 
     /// Colours for stdout.
@@ -86,26 +88,31 @@ impl Output {
 
     /// Progress through `bytes` on stderr, shown once it takes longer than a second.
     pub(crate) fn progress(&self, what: &str, bytes: u64) -> Progress {
-        Progress::new(what, bytes, self.terminal_err)
+        Progress::new(what, bytes, "{bytes}/{total_bytes}", self.terminal_err)
+    }
+
+    /// The same, counted in tokens.
+    pub(crate) fn progress_tokens(&self, what: &str, tokens: u64) -> Progress {
+        Progress::new(what, tokens, "{pos}/{len} tokens", self.terminal_err)
     }
 }
 
 /// A progress bar that short work never shows.
 pub(crate) struct Progress {
     bar: ProgressBar,
-    started: std::time::Instant,
+    started: Instant,
     terminal: bool,
 }
 
 impl Progress {
-    fn new(what: &str, total: u64, terminal: bool) -> Self {
+    fn new(what: &str, total: u64, count: &str, terminal: bool) -> Self {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
-        let template = "{msg} {wide_bar:.dim} {bytes}/{total_bytes}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
+        let template = format!("{{msg}} {{wide_bar:.dim}} {count}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style);
         }
         bar.set_message(what.to_owned());
-        Progress { bar, started: std::time::Instant::now(), terminal }
+        Progress { bar, started: Instant::now(), terminal }
     }
 
     /// So much of so much is done.
