@@ -215,7 +215,7 @@ impl std::fmt::Debug for Parts<'_> {
 
 /// The usual SwiGLU: `down(silu(gate(h)) * up(h))`.
 #[track_caller]
-pub fn swiglu<'n>(h: Flat<'n>, l: Scope, ffn: usize) -> Flat<'n> {
+pub fn swiglu(h: Flat<'_>, l: Scope, ffn: usize) -> Flat<'_> {
     let gate = h.linear(l.w("ffn_gate"), ffn);
     let mixed = gate.activate_mul(Activation::Silu, h.linear(l.w("ffn_up"), ffn));
     mixed.linear(l.w("ffn_down"), h.width())
@@ -334,7 +334,9 @@ impl HeadDims {
 /// Without either, every layer sees everything.
 pub fn windows(facts: &Facts<'_>, layers: usize) -> Result<Vec<Mask>, Error> {
     let on = facts.flag_or(("use_sliding_window", ""), false)?;
-    let window = window(facts, on.then_some(4096))?;
+    // Transformers 5 writes a window that is switched off as 0 for some families.
+    let none = !on && facts.value(WINDOW).is_some_and(|window| window.as_u64() == Some(0));
+    let window = if none { None } else { window(facts, on.then_some(4096))? };
     if let Some(masks) = listed_windows(facts, layers, window)? {
         let switched_off = facts.spelled(("use_sliding_window", "")) && !on;
         if switched_off && masks.iter().any(|mask| *mask != Mask::Causal) {

@@ -117,10 +117,8 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
 
 fn shape(facts: &Facts<'_>, grouped: bool) -> Result<Shape, Error> {
     if facts.dialect == Dialect::Gguf {
-        return Ok(match facts.gguf_has("blk.0.attn_norm_2.weight") {
-            true => Shape::TwoNorms,
-            false => Shape::OneNorm,
-        });
+        let two = facts.gguf_has("blk.0.attn_norm_2.weight");
+        return Ok(if two { Shape::TwoNorms } else { Shape::OneNorm });
     }
     let parallel = facts.flag_or(("parallel_attn", ""), true)?;
     let key = ("num_ln_in_parallel_attn", "");

@@ -134,14 +134,14 @@ pub(super) fn local_rope(
     Ok(crate::Rope { style, dims: full.dims, theta, scaling: crate::rope::Scaling::None })
 }
 
-/// Both activations of a plain feed-forward network's middle are one: `down(f(up(h)))`.
+/// A plain feed-forward network: `down(f(up(h)))`.
 #[track_caller]
-pub(super) fn plain_ffn<'n>(
-    h: Flat<'n>,
+pub(super) fn plain_ffn(
+    h: Flat<'_>,
     l: Scope,
     (ffn, act): (usize, Activation),
     (bias, turn): (Bias, Turn),
-) -> Flat<'n> {
+) -> Flat<'_> {
     let w = |name| l.w(name).bias(bias).turned(turn);
     h.linear(w("ffn_up"), ffn).activate(act).linear(w("ffn_down"), h.width())
 }

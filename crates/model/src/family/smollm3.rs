@@ -81,13 +81,17 @@ fn windows(facts: &Facts<'_>, turns: &[bool]) -> Result<Vec<Mask>, Error> {
     let on = facts.flag_or(("use_sliding_window", ""), false)?;
     let window = window(facts, None)?;
     let listed = listed_windows(facts, turns.len(), window.or(Some(1)))?;
+    let slides = |masks: &[Mask]| masks.iter().any(|mask| *mask != Mask::Causal);
     Ok(match (on, window, listed) {
-        (false, ..) => vec![Mask::Causal; turns.len()],
-        (true, None, Some(masks)) if masks.iter().any(|mask| *mask != Mask::Causal) => {
+        (false, _, Some(masks)) if slides(&masks) => {
+            let expected = "true, as layer_types has sliding_attention";
+            return Err(facts.bad(("use_sliding_window", ""), on, expected));
+        }
+        (true, None, Some(masks)) if slides(&masks) => {
             return Err(facts.missing(("sliding_window", "")));
         }
         (true, _, Some(masks)) => masks,
-        (true, None, None) => vec![Mask::Causal; turns.len()],
+        (false, ..) | (true, None, None) => vec![Mask::Causal; turns.len()],
         (true, Some(window), None) => {
             turns.iter().map(|t| if *t { Mask::Causal } else { Mask::Window(window) }).collect()
         }
