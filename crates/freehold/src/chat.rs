@@ -170,6 +170,16 @@ fn by_name(config: &Map<String, Value>) -> Specials {
     ROLES.iter().filter_map(|role| Some(((*role).to_owned(), text(config.get(*role)?)?))).collect()
 }
 
+/// The templates a checkpoint brings, by name, not read yet.
+pub(crate) fn templates(checkpoint: &Checkpoint) -> anyhow::Result<TemplateSet> {
+    let metadata = checkpoint.metadata();
+    match (metadata.gguf(), metadata.folder()) {
+        (Some(keys), _) => of_gguf(keys),
+        (None, Some(folder)) => of_folder(folder, &folder_config(folder)),
+        (None, None) => Ok(TemplateSet::default()),
+    }
+}
+
 fn of_gguf(keys: &GgufMetadata) -> anyhow::Result<TemplateSet> {
     const KEY: &str = "tokenizer.chat_template";
     let mut set = TemplateSet::default();
