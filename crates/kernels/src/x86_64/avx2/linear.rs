@@ -30,6 +30,9 @@ fn expand_from(layout: Layout) -> usize {
     }
 }
 
+/// How far ahead of a block weights are fetched from memory.
+const AHEAD: usize = 8192;
+
 /// How the products of codes and activations are added.
 #[derive(Clone, Copy, PartialEq)]
 enum Codes {
@@ -112,7 +115,10 @@ fn add<W: Unpack, const M: usize>(
     sums: &mut [&mut Sums],
     start: Start,
 ) {
-    let (Units::Far(units) | Units::Near(units)) = units;
+    let (ahead, units) = match units {
+        Units::Far(units) => (AHEAD, units),
+        Units::Near(units) => (0, units),
+    };
     let blocks = x[0].len();
     assert!(x.len() == M && sums.len() == M && x.iter().all(|x| x.len() == blocks));
     assert!(units.len() >= blocks.div_ceil(W::BLOCKS) * W::BYTES);
@@ -127,6 +133,10 @@ fn add<W: Unpack, const M: usize>(
         let mut b = 0;
         while b < blocks {
             for block in 0..W::BLOCKS {
+                if ahead > 0 {
+                    let share = W::BYTES / W::BLOCKS;
+                    fetch(unit.wrapping_add(ahead + block * share), share);
+                }
                 let mut x = rows;
                 for m in 0..M {
                     x[m] = rows[m].add(b + block);
@@ -138,6 +148,15 @@ fn add<W: Unpack, const M: usize>(
             b += W::BLOCKS;
             unit = unit.add(W::BYTES);
         }
+    }
+}
+
+/// Asks for some bytes, wherever they are; none need be there.
+#[inline(always)]
+unsafe fn fetch(at: *const u8, bytes: usize) {
+    for line in (0..bytes).step_by(64) {
+        // SAFETY: a hint reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(line).cast()) }
     }
 }
 

@@ -24,11 +24,12 @@ use formats::*;
 pub(crate) static LINEAR: Linear =
     Linear { quantize, expand, expanded, packed, expand_from, float };
 
-/// What takes more than a shift and a mask to unpack is unpacked once for many rows.
+/// Bits that lie in two or three planes are worth putting together once, if the rows are many. What a
+/// shift and a mask or a table bring about is not: reading it unpacked takes longer.
 fn expand_from(layout: Layout) -> usize {
     match layout {
-        Layout::Q4_0 | Layout::Q4_1 | Layout::Q8_0 | Layout::Int8 => usize::MAX,
-        _ => 2 * TILE,
+        Layout::Q5_0 | Layout::Q5_1 | Layout::Q5K | Layout::Q2K | Layout::Q3K => 16 * TILE,
+        _ => usize::MAX,
     }
 }
 
