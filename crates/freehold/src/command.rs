@@ -64,11 +64,11 @@ fn define<C: Command>() -> clap::Command {
         format!("{}.\n\n{}", C::ABOUT, C::DETAILS)
     };
     let examples: String = C::EXAMPLES.iter().map(|line| format!("\n  {line}")).collect();
-    let line = clap::Command::new(C::NAME)
+    // The words come last: clap takes those of the type's own comment otherwise.
+    C::augment_args(clap::Command::new(C::NAME))
         .about(C::ABOUT)
         .long_about(long)
-        .after_help(format!("Examples:{examples}"));
-    C::augment_args(line)
+        .after_help(format!("Examples:{examples}"))
 }
 
 fn run<C: Command>(matches: &ArgMatches, app: &App) -> anyhow::Result<()> {

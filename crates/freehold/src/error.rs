@@ -137,7 +137,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
             Some(engine::Error::Weights(error)) => Some(error),
             Some(engine::Error::PromptTooLong { .. }) => {
                 return Some(
-                    "raise --ctx, shorten the prompt, or let old text go with --overflow shift"
+                    "shorten the prompt, or raise --ctx as far as the model was made for, or let freehold run drop old text with --overflow shift"
                         .to_owned(),
                 );
             }

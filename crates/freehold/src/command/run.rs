@@ -70,9 +70,9 @@ pub(crate) struct Run {
     /// With --overflow shift: tokens at the start that stay [default: those the tokenizer puts there]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=MAX_TOKENS_MAX))]
     keep: Option<u64>,
-    /// How the cache keeps keys and values
-    #[arg(long, value_name = "TYPE", default_value = "f16")]
-    kv: Kv,
+    /// How the cache keeps keys and values [default: f16; f32 where the weights are F32]
+    #[arg(long, value_name = "TYPE")]
+    kv: Option<Kv>,
     #[command(flatten)]
     running: Running,
     /// Print tokens, speed and memory after the answer

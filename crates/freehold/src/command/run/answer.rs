@@ -164,7 +164,9 @@ fn give_up(engine: &mut Engine, request: RequestId, error: engine::Error) -> any
 
 impl<'a> Stream<'a> {
     fn new(tokenizer: &'a Tokenizer, prompt: &Prompt, limits: &Limits) -> Self {
-        let start = if prompt.is_turn { StreamStart::Beginning } else { StreamStart::Continuation };
+        // After nothing but a begin token, too, a text begins.
+        let begins = prompt.is_turn || prompt.ids.iter().all(|id| tokenizer.is_special(*id));
+        let start = if begins { StreamStart::Beginning } else { StreamStart::Continuation };
         let specials = match prompt.reasoning {
             // Marks that are special tokens must reach the splitter.
             Some((format, _)) if format.name != "think" || is_special(tokenizer, "<think>") => {

@@ -15,9 +15,13 @@ use super::{
     answer::{Limits, Prompt, Session},
     sampling::Sampling,
 };
+use weights::Dtype;
+
 use crate::{
     chat::{self, Chat, Extras, Think},
-    house, load,
+    house,
+    kv::Kv,
+    load,
     program::App,
 };
 
@@ -33,6 +37,15 @@ pub(super) struct Talker {
     chat: Chat,
     backend: Cpu,
     settings: Settings,
+}
+
+/// The cache no less exact than the weights: who runs a model in F32 wants what the reference computes,
+/// and pays for the weights already.
+fn kv_for(file: &ModelFile) -> Kv {
+    let tensors = file.checkpoint().tensors().values();
+    let whole: u64 = tensors.clone().map(|tensor| tensor.len_bytes()).sum();
+    let exact: u64 = tensors.filter(|t| t.dtype == Dtype::of(&quant::F32)).map(|t| t.len_bytes()).sum();
+    if exact > whole / 2 { Kv::F32 } else { Kv::F16 }
 }
 
 /// A conversation's first messages.
@@ -56,7 +69,8 @@ impl Talker {
         let file = load::file(&path)?;
         let tokenizer = load::tokenizer_of(&file)?;
         let chat = Chat::of(file.checkpoint(), &tokenizer)?;
-        let settings = load::engine_settings(&file, run.ctx.map(|ctx| ctx as usize), run.kv)?;
+        let kv = run.kv.unwrap_or_else(|| kv_for(&file));
+        let settings = load::engine_settings(&file, run.ctx.map(|ctx| ctx as usize), kv)?;
         Ok(Talker { file, tokenizer, chat, backend: run.running.backend(app), settings })
     }
 
