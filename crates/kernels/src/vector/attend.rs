@@ -11,7 +11,19 @@
 //!
 //! Roofline: generating is bound by reading the cache (one multiply-add per query head and number);
 //! prompts by multiply-adds, 2 of which a core starts in a cycle.
-#![allow(clippy::cast_ptr_alignment, reason = "every read through these pointers is an unaligned one")]
+//!
+//! Measured on a busy Zen 5 (processor time of one thread, so against limits that others disturbed less
+//! or more): F16 generating at depth 4,096 reads 14 to 24 GB/s (heads of 64 and 128), Q8_0 11 to 15 GB/s
+//! of half the bytes, so it takes about 0.8 of the time; 512-row prompts reach 0.47 to 0.58 of the f32
+//! peak with heads of 64, 0.5 to 0.64 with 128, 0.6 to 0.66 with 256 and latent attention; AVX2 0.57 to
+//! 0.7 of its own peak. With heads of 64 the softmax costs a quarter of the time (32 exponentials for
+//! 4,096 multiply-adds). Tried: scales of Q8_0 values widened one by one in scalar code (spilled the
+//! tile; one broadcast and one conversion instead); latent values transposed number by number (as dear
+//! as the arithmetic of 16 heads; squares in registers instead).
+#![allow(
+    clippy::cast_ptr_alignment,
+    reason = "every read through these pointers is an unaligned one"
+)]
 
 use std::ops::Range;
 
