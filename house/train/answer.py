@@ -29,6 +29,11 @@ class Cache:
         self.kept[block] = (k, v)
         return k, v, self.mask
 
+    def keep(self, rows):
+        """Forgets all rows but these."""
+        self.pads = self.pads[rows]
+        self.kept = {block: (k[rows], v[rows]) for block, (k, v) in self.kept.items()}
+
     def look(self, new, total):
         """Sets the mask for `new` queries at the end of `total` tokens: causal, and blind to padding."""
         at = torch.arange(total)
@@ -45,19 +50,20 @@ def generate(model, prompts, stop, max_new=MAX_NEW):
     longest = max(map(len, prompts))
     pads = torch.tensor([longest - len(p) for p in prompts])
     ids = torch.tensor([[0] * (longest - len(p)) + p for p in prompts])
-    cache, out, done = Cache(pads), [[] for _ in prompts], [False] * len(prompts)
+    cache, out, live = Cache(pads), [[] for _ in prompts], list(range(len(prompts)))
     place = (torch.arange(longest)[None] - pads[:, None]).clamp(min=0)
     cache.look(longest, longest)
     for n in range(min(max_new, model.c.context - longest)):
-        h = model.hidden(ids, place, cache=cache)[:, -1]
-        new = model.logits(h).argmax(-1)
-        for i, t in enumerate(new.tolist()):
-            done[i] = done[i] or t == stop
-            if not done[i]:
-                out[i].append(t)
-        if all(done):
+        new = model.logits(model.hidden(ids, place, cache=cache)[:, -1]).argmax(-1)
+        going = [i for i, t in enumerate(new.tolist()) if t != stop]
+        for i in going:
+            out[live[i]].append(int(new[i]))
+        if not going:
             break
-        ids, place = new[:, None], (torch.tensor([[longest + n]]) - pads[:, None])
+        if len(going) < len(live):
+            live, new = [live[i] for i in going], new[going]
+            cache.keep(going)
+        ids, place = new[:, None], longest + n - cache.pads[:, None]
         cache.look(1, longest + n + 1)
     return out
 
@@ -70,7 +76,7 @@ def load(path):
     return model.eval(), state
 
 
-def examine(model, tokenizer, lines, rows=48):
+def examine(model, tokenizer, lines, rows=64):
     """Answers every line of an evaluation set; returns [(line, answer, marks)]."""
     stop = tokenizer.token_to_id("<|im_end|>")
     asked = [(x, tokenizer.encode(prompt_text(x["messages"], x.get("tools"))).ids) for x in lines]
@@ -107,7 +113,7 @@ def headline(table):
 
 
 def main(checkpoint, tokenizer, questions, out=None):
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     model, _ = load(checkpoint)
     results = examine(model, Tokenizer.from_file(tokenizer), read(questions))
     table = tally(results)

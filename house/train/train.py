@@ -5,7 +5,8 @@
 Matrices inside the blocks are trained with Muon (momentum, then the nearest orthogonal matrix by a Newton-Schulz
 iteration; K. Jordan and others, 2024), embeddings and norms with AdamW. The learning rate warms up, stays, and decays
 to zero over the last `--decay` steps; because it is flat until then, the length can still be chosen while it runs:
-`RUN/plan.json` {"steps", "decay"} is read again at every step, and what was used is recorded in the checkpoint.
+`RUN/plan.json` {"steps", "decay", "drills"} is read again at every step, and what was used is recorded in the checkpoint;
+`drills` lists [from step, share of rows] for copying drills (drill.py), which stand in for as many ordinary rows.
 Whole conversations are packed into rows and cannot see each other; loss is taken on the assistant's words.
 """
 
@@ -13,19 +14,22 @@ import argparse
 import json
 import math
 import os
+import signal
 import time
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from tokenizers import Tokenizer
 
+from drill import Drill
 from model import Config, House, config_dict
 
 SEED = 20261121
 ROWS = {256: 0.36, 1024: 0.3}  # tokens in a row: room for learned ones, as a share
 TOKENS = 6144           # per step, padding included
 MUON_LR, ADAM_LR, WARMUP, MOMENTUM, WEIGHT_DECAY = 0.02, 3e-3, 60, 0.95, 0.02
-SAVE_EVERY = 500
+SAVE_EVERY = 250
 
 
 def pack(lengths, order, size, open_rows=48):
@@ -172,6 +176,9 @@ def main():
                     "step": step, "epoch": epoch, "skip": skip, "seen": seen, "plan": plan}, os.path.join(args.run, name + ".tmp"))
         os.replace(os.path.join(args.run, name + ".tmp"), os.path.join(args.run, name))
 
+    drill = Drill(Tokenizer.from_file(os.path.join(args.build, "tokenizer.json")))
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
     log = open(os.path.join(args.run, "log.jsonl"), "a", buffering=1)
     clock, mean, others_busy = time.time(), None, 1.0
     while True:
@@ -180,17 +187,25 @@ def main():
                 continue
             with open(plan_path) as f:
                 plan = json.load(f)
-            if step >= plan["steps"]:
+            if stop or step >= plan["steps"]:
                 save("last.pt")
+                if step >= plan["steps"]:
+                    save(f"step{step:05}.pt")
                 return
             while args.pause_file and os.path.exists(args.pause_file):
                 time.sleep(2)
-            at = torch.nonzero(learned[:, 1:].reshape(-1)).squeeze(1)
-            row, col = at // (ids.shape[1] - 1), at % (ids.shape[1] - 1)
             begun, load = time.time(), busy()
             threads = args.threads if others_busy < 0.35 else 1
             if threads != torch.get_num_threads():
                 torch.set_num_threads(threads)
+            share = next((x for start, x in reversed(plan.get("drills", [])) if step >= start), 0.0)
+            rng = np.random.default_rng([SEED, 7, step])
+            for r in range(int(len(ids) * share) if ids.shape[1] == min(ROWS) else 0):
+                new = drill.row(rng, ids.shape[1])
+                for kept, row_of in zip((ids, learned, whose), new):
+                    kept[r] = torch.from_numpy(row_of)
+            at = torch.nonzero(learned[:, 1:].reshape(-1)).squeeze(1)
+            row, col = at // (ids.shape[1] - 1), at % (ids.shape[1] - 1)
             # A fixed number of targets per bucket keeps the compiled graph; what is missing counts as ignored.
             room = int(ids.numel() * ROWS[ids.shape[1]])
             at, target = (row * ids.shape[1] + col)[:room], ids[row, col + 1][:room]

@@ -1,0 +1,91 @@
+"""Writes what the release says about itself: evaluation on the test split, recipe, hashes.
+
+    python report.py RUN BUILD CORPUS RELEASE
+
+Reads RUN/selection.json for the chosen checkpoint. Writes RELEASE/evaluation.json, RELEASE/EVALUATION.md,
+RELEASE/recipe.json. Run it once, after the choice: the test split has no part in it.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import sys
+
+import gguf
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+import train
+from answer import examine, headline, load, read, score, tally
+from export import names
+
+GOALS = {"extract": 80, "refuse": 80, "classify": 85, "json": 95, "tool": 95}
+
+
+def sha256(path):
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def released(model, path):
+    """Puts the values of the released GGUF into the model, so that what is examined is what is shipped."""
+    tensors = {t.name: t for t in gguf.GGUFReader(path).tensors}
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            t = tensors[names(name)[1]]
+            p.copy_(torch.from_numpy(np.array(gguf.quants.dequantize(t.data, t.tensor_type), np.float32).reshape(p.shape)))
+    return model
+
+
+def main(run, build, corpus, release):
+    torch.set_num_threads(1)
+    with open(os.path.join(run, "selection.json")) as f:
+        chosen = json.load(f)
+    checkpoint = os.path.join(run, chosen["chosen"])
+    model, state = load(checkpoint)
+    weights = os.path.join(release, "freehold-house-q8_0.gguf")
+    results = examine(released(model, weights), Tokenizer.from_file(os.path.join(build, "tokenizer.json")), read(os.path.join(corpus, "test.jsonl")))
+    table = tally(results)
+    out = {"split": "test", "weights": {"file": os.path.basename(weights), "sha256": sha256(weights)}, "sampling": "greedy, at most 220 tokens",
+           "mean_of_headlines": round(headline(table), 4), "skills": {}}
+    md = ["# Evaluation on the test split\n", "Greedy answers of the released Q8_0 file; rules: [EVAL.md](../data/EVAL.md). Shares with their 95 % Wilson interval.\n",
+          "| skill | metric | right | share | interval | goal |", "|---|---|---|---|---|---|"]
+    for skill, metrics in sorted(table.items()):
+        out["skills"][skill] = {}
+        for i, (metric, (r, n)) in enumerate(metrics.items()):
+            low, high = score.wilson(r, n)
+            out["skills"][skill][metric] = {"right": r, "count": n, "share": round(r / n, 4), "interval": [round(low, 4), round(high, 4)]}
+            goal = GOALS.get(skill) if i == 0 else None
+            said = "" if goal is None else f"{goal} %: {'reached' if 100 * r >= goal * n else 'missed'}"
+            md.append(f"| {skill if i == 0 else ''} | {metric} | {r} of {n} | {100 * r / n:.1f} % | {100 * low:.1f}–{100 * high:.1f} % | {said} |")
+    md.append(f"\nMean of the headline metrics: {100 * headline(table):.1f} %.\n")
+    with open(os.path.join(release, "evaluation.json"), "w") as f:
+        json.dump(out, f, indent=1)
+        f.write("\n")
+    with open(os.path.join(release, "EVALUATION.md"), "w") as f:
+        f.write("\n".join(md))
+    with open(os.path.join(run, "test-answers.jsonl"), "w") as f:
+        for line, text, marks in results:
+            f.write(json.dumps({"id": line["id"], "asked": line["messages"][-1]["content"], "answer": text, "reference": line["answer"], "marks": marks}, ensure_ascii=False) + "\n")
+    with open(os.path.join(corpus, "sha256.json")) as f:
+        hashes = json.load(f)
+    with open(os.path.join(run, "log.jsonl")) as f:
+        log = [json.loads(x) for x in f]
+    recipe = {
+        "corpus": hashes, "tokenizer_sha256": sha256(os.path.join(build, "tokenizer.json")), "model": state["config"], "parameters": sum(p.numel() for p in model.parameters()),
+        "training": {"seed": train.SEED, "tokens_per_step": train.TOKENS, "row_lengths": list(train.ROWS), "muon_lr": train.MUON_LR, "adam_lr": train.ADAM_LR, "warmup_steps": train.WARMUP,
+                     "momentum": train.MOMENTUM, "weight_decay": train.WEIGHT_DECAY, "precision": "bf16 products, f32 weights", "steps": state["plan"]["steps"], "decay_steps": state["plan"]["decay"],
+                     "tokens_seen": state["seen"], "hours_of_steps": round(sum(r["s"] for r in log) / 3600, 2), "machine": f"2 shared cores, {platform.machine()}"},
+        "checkpoint": {"name": chosen["chosen"], "sha256": sha256(checkpoint)},
+        "files": {n: sha256(os.path.join(release, n)) for n in sorted(os.listdir(release)) if n.endswith((".gguf", ".json", ".jinja")) and n != "recipe.json"},
+    }
+    with open(os.path.join(release, "recipe.json"), "w") as f:
+        json.dump(recipe, f, indent=1)
+        f.write("\n")
+    print("\n".join(md))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:5])
