@@ -41,14 +41,18 @@ pub(crate) struct Linear {
     /// `(layout, panel, first_block, out)`: unpacks some blocks of a panel.
     pub(crate) expand: unsafe fn(Layout, &[u8], usize, &mut [Expanded]),
     /// Unpacked blocks times some rows.
-    pub(crate) expanded: unsafe fn(Kind, &[Expanded], &[&[Block]], &mut [&mut Sums], Start),
+    pub(crate) expanded: ExpandedLoop,
     /// Blocks as they lie, from the first of the units on, times some rows.
-    pub(crate) packed: unsafe fn(Layout, Units<'_>, &[&[Block]], &mut [&mut Sums], Start),
+    pub(crate) packed: PackedLoop,
     /// From how many rows on it pays to unpack.
     pub(crate) expand_from: fn(Layout) -> usize,
-    /// `(layout, units, x, sums, start)`: a chunk of columns of a float panel times some rows.
-    pub(crate) float: unsafe fn(Layout, &[u8], &[&[f32]], &mut [&mut Sums], Start),
+    /// A chunk of columns of a float panel, from the first of the units on, times some rows.
+    pub(crate) float: FloatLoop,
 }
+
+type ExpandedLoop = unsafe fn(Kind, &[Expanded], &[&[Block]], &mut [&mut Sums], Start);
+type PackedLoop = unsafe fn(Layout, Units<'_>, &[&[Block]], &mut [&mut Sums], Start);
+type FloatLoop = unsafe fn(Layout, &[u8], &[&[f32]], &mut [&mut Sums], Start);
 
 /// The sums of one activation row with the 32 rows of a panel.
 pub(crate) type Sums = [f32; PANEL];
@@ -276,6 +280,7 @@ fn packed_panels(linear: &Linear, task: &Task<'_>, panels: Range<usize>) {
 }
 
 /// Codes that are unpacked once for all rows.
+#[allow(clippy::large_stack_arrays, reason = "36 KiB; a kernel allocates nothing")]
 fn expanded_panels(linear: &Linear, task: &Task<'_>, kind: Kind, panels: Range<usize>) {
     let mut scratch = [Expanded::ZERO; CHUNK_EXPANDED];
     let blocks = task.weights.ins() / BLOCK;

@@ -23,6 +23,14 @@ pub(crate) struct Block {
 impl Block {
     pub(crate) const ZERO: Block =
         Block { codes: [0; BLOCK], scale: 0.0, minus_sum: 0, minus_half: [0; 2] };
+
+    /// Four codes in a row, as a lane of a dot product takes them.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "one load in the innermost loop")]
+    pub(crate) fn word(&self, g: usize) -> i32 {
+        let codes = &self.codes[g * 4..][..4];
+        i32::from_ne_bytes([codes[0] as u8, codes[1] as u8, codes[2] as u8, codes[3] as u8])
+    }
 }
 
 /// In what form weights want the rows they multiply. Forms add up with [`Needs::and`].

@@ -3,6 +3,7 @@
 //! Every byte of a unit belongs to one row, so rows are written one by one without reading back. Words
 //! of four codes are moved at once; with 32 rows in flight a unit is written whole before it leaves the
 //! first cache.
+#![allow(clippy::inline_always, reason = "loops of constant size fall apart when these stay calls")]
 
 use quant::Format;
 
@@ -266,10 +267,10 @@ fn iq4_xs(raw: &[u8; 136], unit: &mut [u8; 4352], row: usize) {
 fn floats(format: &Format, layout: Layout, rows: Rows<'_>, panel: &mut [u8]) {
     match (layout, format.name) {
         (Layout::F32, "F32") => {
-            rows.each(panel, |raw: &[u8; 4], unit: &mut [u8; 128], row| put(unit, row * 4, *raw))
+            rows.each(panel, |raw: &[u8; 4], unit: &mut [u8; 128], row| put(unit, row * 4, *raw));
         }
         (Layout::F16, _) => {
-            rows.each(panel, |raw: &[u8; 2], unit: &mut [u8; 64], row| put(unit, row * 2, *raw))
+            rows.each(panel, |raw: &[u8; 2], unit: &mut [u8; 64], row| put(unit, row * 2, *raw));
         }
         (Layout::Bf16, "BF16") => {
             for (row, raw) in rows.iter() {
@@ -356,7 +357,7 @@ fn exponent(value: f32) -> i32 {
 fn mantissa(value: f32) -> u64 {
     let bits = value.to_bits();
     let fraction = u64::from(bits & 0x007f_ffff);
-    if bits >> 23 & 255 == 0 { fraction } else { fraction | 1 << 23 }
+    if bits & 0x7f80_0000 == 0 { fraction } else { fraction | 1 << 23 }
 }
 
 #[cfg(test)]

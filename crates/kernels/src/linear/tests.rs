@@ -25,7 +25,7 @@ impl Random {
     /// About normal, with a large value now and then.
     fn value(&mut self) -> f32 {
         let sum: f32 = (0..4).map(|_| (self.next() % 2001) as f32 / 1000.0 - 1.0).sum();
-        if self.next() % 97 == 0 { sum * 20.0 } else { sum }
+        if self.next().is_multiple_of(97) { sum * 20.0 } else { sum }
     }
 
     fn values(&mut self, count: usize) -> Vec<f32> {
@@ -405,7 +405,7 @@ fn unpacking_is_the_same_on_every_set() {
             let mut found = vec![Expanded::ZERO; 13];
             // SAFETY: the handle's table is one this machine can run; the panel has 16 blocks.
             unsafe {
-                (kernels.table.linear.expand)(packed.layout, packed.panel(0, 0), 3, &mut found)
+                (kernels.table.linear.expand)(packed.layout, packed.panel(0, 0), 3, &mut found);
             };
             for (found, expected) in found.iter().zip(&expected) {
                 assert_eq!(found.codes, expected.codes, "{isa} {format}");

@@ -6,6 +6,7 @@
 //!
 //! Block formats thus give the same bits on every instruction set; float formats give the same bits on
 //! those that fuse multiply and add, which plain Rust does not do here (it would call a library per term).
+#![allow(clippy::inline_always, reason = "one weight's meaning, in the innermost loop")]
 
 use half::f16;
 
@@ -231,8 +232,8 @@ fn dots(w: &Expanded, x: &Block, first: usize) -> [i32; PANEL] {
     let mut dots = [0; PANEL];
     for g in first..first + 4 {
         for (dot, codes) in dots.iter_mut().zip(w.codes[g].as_chunks::<4>().0) {
-            for j in 0..4 {
-                *dot += i32::from(codes[j]) * i32::from(x.codes[g * 4 + j]);
+            for (code, x) in codes.iter().zip(&x.codes[g * 4..]) {
+                *dot += i32::from(*code) * i32::from(*x);
             }
         }
     }
@@ -250,7 +251,9 @@ pub(crate) fn packed(
     let (Units::Far(units) | Units::Near(units)) = units;
     let Some(kind) = layout.kind() else { unreachable!("float panels have their own loop") };
     let blocks = x.first().map_or(0, |x| x.len());
-    sums.iter_mut().for_each(|sums| begin(sums, start));
+    for sums in &mut *sums {
+        begin(sums, start);
+    }
     let mut block = [Expanded::ZERO];
     for b in 0..blocks {
         expand(layout, units, b, &mut block);

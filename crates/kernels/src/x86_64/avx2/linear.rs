@@ -7,6 +7,12 @@
 //! activation, and `|code| · activation` is at most 2 · 128 · 127 < 2^15.
 //!
 //! Sums rest in memory between blocks; they are in the first cache and not on the critical path.
+#![allow(
+    clippy::inline_always,
+    reason = "a function without the instructions' features must vanish into one that has them"
+)]
+#![allow(clippy::wildcard_imports, reason = "intrinsics are named by their prefix")]
+#![allow(clippy::needless_range_loop, reason = "one index runs over several arrays of registers")]
 
 mod formats;
 
@@ -123,7 +129,9 @@ fn add<W: Unpack, const M: usize>(
     assert!(x.len() == M && sums.len() == M && x.iter().all(|x| x.len() == blocks));
     assert!(units.len() >= blocks.div_ceil(W::BLOCKS) * W::BYTES);
     if start == Start::Zero {
-        sums.iter_mut().for_each(|sums| **sums = [0.0; PANEL]);
+        for sums in sums.iter_mut() {
+            **sums = [0.0; PANEL];
+        }
     }
     let rows: [*const Block; M] = std::array::from_fn(|m| x[m].as_ptr());
     // SAFETY: rows have `blocks` blocks and there are that many blocks' units (asserted); the
@@ -282,7 +290,7 @@ unsafe fn dots<W: Unpack, const M: usize, const WORDS: usize>(
 #[inline(always)]
 unsafe fn four(x: *const Block, g: usize) -> __m256i {
     // SAFETY: as in `add_block`.
-    unsafe { _mm256_set1_epi32((&raw const (*x).codes).cast::<i32>().add(g).read_unaligned()) }
+    unsafe { _mm256_set1_epi32((*x).word(g)) }
 }
 
 fn expanded(

@@ -9,6 +9,12 @@
 //! **Roofline.** One row: 4.5 bits a weight from memory; the chain of a block is 8 deep, blocks overlap.
 //! Many rows: of each block's instructions on the two multiply ports 96 are `vpdpbusd` and 24 to 36 put
 //! the sum together, so 0.73 to 0.8 of the peak is the most this shape can give.
+#![allow(
+    clippy::inline_always,
+    reason = "a function without the instructions' features must vanish into one that has them"
+)]
+#![allow(clippy::wildcard_imports, reason = "intrinsics are named by their prefix")]
+#![allow(clippy::needless_range_loop, reason = "one index runs over several arrays of registers")]
 
 mod formats;
 
@@ -275,8 +281,7 @@ unsafe fn dots<W: Unpack, const M: usize, const WORDS: usize>(
         unsafe {
             let w = W::word(unit, block, g);
             for m in 0..M {
-                let codes = (&raw const (*x[m]).codes).cast::<i32>();
-                let four = _mm512_set1_epi32(codes.add(g).read_unaligned());
+                let four = _mm512_set1_epi32((*x[m]).word(g));
                 for h in 0..2 {
                     dot[m][h] = _mm512_dpbusd_epi32(dot[m][h], w[h], four);
                 }
