@@ -58,7 +58,7 @@ const MODELS: [Model; 4] = [
 
 fn main() {
     let small = std::env::args().all(|arg| arg != "--bench");
-    let threads = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(2);
+    let threads = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(2);
     for isa in Isa::available().into_iter().rev() {
         if isa == Isa::Scalar && !small {
             continue;
@@ -104,7 +104,7 @@ fn bench(kernels: &Kernels, model: &Model, format: KvFormat, small: bool) {
         peak = measure::peak_f32(kernels.isa(), threads).unwrap_or(f64::NAN);
     }
     let decode = best(reps, threads, || {
-        cache.chunks_exact(layer_bytes).for_each(|layer| step(layer, 1, depth))
+        cache.chunks_exact(layer_bytes).for_each(|layer| step(layer, 1, depth));
     });
     let gb = (layers * (depth + 1) * shape.page_bytes() / PAGE_TOKENS) as f64 / decode / 1e9;
     print!(

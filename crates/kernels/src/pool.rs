@@ -117,7 +117,7 @@ impl Pool {
         self.shared.gate.0.fetch_or(CLOSED, Ordering::AcqRel);
         let mut spins = 0u32;
         while self.shared.gate.0.load(Ordering::Acquire) & (CLOSED - 1) != 0 {
-            spins += 1;
+            spins = spins.wrapping_add(1);
             // A worker inside may have lost its core to another program: give it ours.
             if spins.is_multiple_of(16_384) {
                 std::thread::yield_now();
@@ -291,7 +291,7 @@ mod tests {
         let pool = Pool::new(2);
         for bad in [0, 9] {
             let caught = catch_unwind(AssertUnwindSafe(|| {
-                pool.run(10, &|part| assert_ne!(part, bad, "bad part"))
+                pool.run(10, &|part| assert_ne!(part, bad, "bad part"));
             }));
             assert!(caught.is_err());
         }
