@@ -68,15 +68,24 @@ impl Simd for Neon {
     }
     /// Pairs of rows, then fours of rows.
     #[inline(always)]
-    unsafe fn transpose(self, from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+    unsafe fn transpose(
+        self,
+        from: *const f32,
+        from_stride: usize,
+        to: *mut f32,
+        to_stride: usize,
+    ) {
         // SAFETY: as above.
         unsafe {
             let (a, b) = (vld1q_f32(from), vld1q_f32(from.add(from_stride)));
-            let (c, d) = (vld1q_f32(from.add(2 * from_stride)), vld1q_f32(from.add(3 * from_stride)));
-            let (ab, cd) = (vreinterpretq_f64_f32(vtrn1q_f32(a, b)), vreinterpretq_f64_f32(vtrn1q_f32(c, d)));
+            let (c, d) =
+                (vld1q_f32(from.add(2 * from_stride)), vld1q_f32(from.add(3 * from_stride)));
+            let (ab, cd) =
+                (vreinterpretq_f64_f32(vtrn1q_f32(a, b)), vreinterpretq_f64_f32(vtrn1q_f32(c, d)));
             vst1q_f32(to, vreinterpretq_f32_f64(vzip1q_f64(ab, cd)));
             vst1q_f32(to.add(2 * to_stride), vreinterpretq_f32_f64(vzip2q_f64(ab, cd)));
-            let (ab, cd) = (vreinterpretq_f64_f32(vtrn2q_f32(a, b)), vreinterpretq_f64_f32(vtrn2q_f32(c, d)));
+            let (ab, cd) =
+                (vreinterpretq_f64_f32(vtrn2q_f32(a, b)), vreinterpretq_f64_f32(vtrn2q_f32(c, d)));
             vst1q_f32(to.add(to_stride), vreinterpretq_f32_f64(vzip1q_f64(ab, cd)));
             vst1q_f32(to.add(3 * to_stride), vreinterpretq_f32_f64(vzip2q_f64(ab, cd)));
         }
