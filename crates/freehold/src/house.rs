@@ -19,8 +19,7 @@ use crate::{error::failed, program::App};
 const MODEL: Option<&[u8]> = include!(concat!(env!("OUT_DIR"), "/house.rs"));
 
 /// What is said before the house model speaks.
-pub(crate) const INTRODUCTION: &str =
-    "This is Freehold's small built-in model. For a larger one, give a file: freehold run model.gguf";
+pub(crate) const INTRODUCTION: &str = "This is Freehold's small built-in model. For a larger one, give a file: freehold run model.gguf";
 
 /// The path of the house model, written there first if need be.
 pub(crate) fn path(app: &App) -> anyhow::Result<PathBuf> {

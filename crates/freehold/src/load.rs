@@ -15,7 +15,8 @@ use crate::{error::usage, kv::Kv, program::App, tokenizer};
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Running {
     /// Threads to compute with [default: one a physical core, or FREEHOLD_THREADS]
-    #[arg(long, short = 't', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, short = 't', value_name = "N", allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) threads: Option<u32>,
 }
 

@@ -28,7 +28,12 @@ impl Output {
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         let (terminal, terminal_err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
         let colours = |terminal| if wanted && terminal { Colours::On } else { Colours::Off };
-        Output { colours: colours(terminal), colours_err: colours(terminal_err), terminal, terminal_err }
+        Output {
+            colours: colours(terminal),
+            colours_err: colours(terminal_err),
+            terminal,
+            terminal_err,
+        }
     }
 
     /// Whether a person reads stdout as it is written.

@@ -32,11 +32,6 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// Whether it has no rows.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// Without a column; what stood in it is given back where all its rows agree.
     pub(crate) fn without(&mut self, name: &str) -> Option<String> {
         let at = self.columns.iter().position(|(column, _)| column == name)?;

@@ -23,10 +23,11 @@ pub(crate) struct Logits {
     #[arg(long, value_name = "TEXT", group = "what")]
     prompt: Option<String>,
     /// Token ids instead of a text, as they are
-    #[arg(long, value_name = "IDS", group = "what")]
+    #[arg(long, value_name = "IDS", allow_hyphen_values = true, group = "what")]
     ids: Option<Ids>,
     /// How many of the best tokens are shown for each position
-    #[arg(long, value_name = "K", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    #[arg(long, value_name = "K", default_value_t = 10, allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     top: u32,
     /// Every position, not only the last
     #[arg(long)]
@@ -107,7 +108,9 @@ impl Command for Logits {
         crate::ids::check(&ids, vocab)?;
         let made_for = file.model().context;
         if ids.len() > made_for {
-            return Err(engine::Error::PromptTooLong { prompt: ids.len(), context: made_for }.into());
+            return Err(
+                engine::Error::PromptTooLong { prompt: ids.len(), context: made_for }.into()
+            );
         }
         let settings = Settings {
             context: Some(ids.len().next_multiple_of(PAGE_TOKENS).min(made_for)),
@@ -121,9 +124,16 @@ impl Command for Logits {
         let backend = self.running.backend(app).with(precision);
         let mut engine = load::engine(app, &file, &backend, &settings)?;
         let wanted = if self.all { 0..ids.len() } else { ids.len().saturating_sub(1)..ids.len() };
-        let mut out = self.out.as_deref().map(|path| begin(path, wanted.len(), vocab)).transpose()?;
-        let positions =
-            positions(&mut engine, tokenizer.as_ref(), &ids, wanted, self.top as usize, out.as_mut())?;
+        let mut out =
+            self.out.as_deref().map(|path| begin(path, wanted.len(), vocab)).transpose()?;
+        let positions = positions(
+            &mut engine,
+            tokenizer.as_ref(),
+            &ids,
+            wanted,
+            self.top as usize,
+            out.as_mut(),
+        )?;
         if let Some(out) = out {
             out.finish()?;
         }
@@ -173,7 +183,9 @@ fn positions(
     })?;
     if let Some((pos, id, logit)) = broken {
         return Err(failed(
-            format!("the logit of token {id} at position {pos} is {logit}, expected a finite number"),
+            format!(
+                "the logit of token {id} at position {pos} is {logit}, expected a finite number"
+            ),
             "the weights may be damaged: see freehold inspect --deep",
         ));
     }
@@ -187,12 +199,14 @@ fn table(
     positions: &[Position],
 ) -> anyhow::Result<()> {
     let styles = app.output.styles();
-    let token = |id| tokenizer.and_then(|t| t.token_text(id)).map(weights::shown).unwrap_or_default();
+    let token =
+        |id| tokenizer.and_then(|t| t.token_text(id)).map(weights::shown).unwrap_or_default();
     for position in positions {
         let id = ids[position.pos];
         let head = format!("after position {}: {id} {}", position.pos, token(id));
         app.output.line(styles.bold(&head))?;
-        app.output.line(styles.dim(&format!("{:>8}  {:>10}  {:>9}  token", "id", "logit", "logprob")))?;
+        app.output
+            .line(styles.dim(&format!("{:>8}  {:>10}  {:>9}  token", "id", "logit", "logprob")))?;
         for best in &position.top {
             let Best { id, logit, logprob, .. } = best;
             app.output.line(format!("{id:>8}  {logit:>10.4}  {logprob:>9.4}  {}", token(*id)))?;

@@ -46,7 +46,7 @@ pub(crate) struct Run {
     #[arg(long)]
     raw: bool,
     /// Token ids in place of a prompt, as they are
-    #[arg(long, value_name = "IDS", conflicts_with_all = ["prompt", "system"])]
+    #[arg(long, value_name = "IDS", allow_hyphen_values = true, conflicts_with_all = ["prompt", "system"])]
     ids: Option<Ids>,
     /// Instructions for the whole conversation
     #[arg(long, value_name = "TEXT", conflicts_with = "raw")]
@@ -62,13 +62,15 @@ pub(crate) struct Run {
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     think: Think,
     /// Tokens the context holds [default: as many as the model was made for, at most 8192]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_TOKENS_MAX))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u64).range(1..=MAX_TOKENS_MAX))]
     ctx: Option<u64>,
     /// What happens when prompt and answer outgrow the context
     #[arg(long, value_name = "POLICY", default_value = "refuse")]
     overflow: OnOverflow,
     /// With --overflow shift: tokens at the start that stay [default: those the tokenizer puts there]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=MAX_TOKENS_MAX))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u64).range(0..=MAX_TOKENS_MAX))]
     keep: Option<u64>,
     /// How the cache keeps keys and values [default: f16; f32 where the weights are F32]
     #[arg(long, value_name = "TYPE")]

@@ -65,7 +65,8 @@ struct Prompt {
 
 impl Command for Template {
     const NAME: &'static str = "template";
-    const ABOUT: &'static str = "Print the prompt that a model's chat template makes of a conversation";
+    const ABOUT: &'static str =
+        "Print the prompt that a model's chat template makes of a conversation";
     const DETAILS: &'static str = "The template is the model's own; there is no fallback. The ids show what the model is \
         given: special tokens that a user typed stay text.";
     const EXAMPLES: &'static [&'static str] = &[
@@ -130,7 +131,9 @@ fn read_value(path: &Path) -> anyhow::Result<Value> {
         let unreadable = |error| usage(format!("{shown} cannot be read: {error}"));
         let bytes = fs::metadata(path).map_err(unreadable)?.len();
         if bytes > FILE_MAX {
-            return Err(usage(format!("{shown} has {bytes} bytes, at most {FILE_MAX} are accepted")));
+            return Err(usage(format!(
+                "{shown} has {bytes} bytes, at most {FILE_MAX} are accepted"
+            )));
         }
         fs::read_to_string(path).map_err(unreadable)?
     };

@@ -131,7 +131,9 @@ impl Session {
                             drop(self.engine.cancel(request));
                         }
                     }
-                    Event::Failed { error, .. } => return Err(give_up(&mut self.engine, request, error)),
+                    Event::Failed { error, .. } => {
+                        return Err(give_up(&mut self.engine, request, error));
+                    }
                     Event::Finished { reason, usage, .. } => {
                         progress.finish();
                         let stopped = stream.is_stopped();

@@ -3,12 +3,7 @@
 use std::{path::Path, sync::Arc, time::Instant};
 
 use engine::{Cpu, Engine, Error, ModelFile, Overflow, Settings, sampler::SamplerSettings};
-use text::{
-    message::Message,
-    reasoning::ReasoningFormat,
-    template::Ending,
-    tokenizer::Tokenizer,
-};
+use text::{message::Message, reasoning::ReasoningFormat, template::Ending, tokenizer::Tokenizer};
 
 use super::{
     Run,
@@ -44,7 +39,8 @@ pub(super) struct Talker {
 fn kv_for(file: &ModelFile) -> Kv {
     let tensors = file.checkpoint().tensors().values();
     let whole: u64 = tensors.clone().map(|tensor| tensor.len_bytes()).sum();
-    let exact: u64 = tensors.filter(|t| t.dtype == Dtype::of(&quant::F32)).map(|t| t.len_bytes()).sum();
+    let exact: u64 =
+        tensors.filter(|t| t.dtype == Dtype::of(&quant::F32)).map(|t| t.len_bytes()).sum();
     if exact > whole / 2 { Kv::F32 } else { Kv::F16 }
 }
 

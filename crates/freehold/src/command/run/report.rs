@@ -85,8 +85,10 @@ fn chosen_of<'a>(
 }
 
 fn timings(answer: &Answer, session: &Session) -> Timings {
-    let rate = |tokens: usize, seconds: f64| if seconds > 0.0 { tokens as f64 / seconds } else { 0.0 };
-    let (prompt_s, generation_s) = (answer.prompt_time.as_secs_f64(), answer.generation_time.as_secs_f64());
+    let rate =
+        |tokens: usize, seconds: f64| if seconds > 0.0 { tokens as f64 / seconds } else { 0.0 };
+    let (prompt_s, generation_s) =
+        (answer.prompt_time.as_secs_f64(), answer.generation_time.as_secs_f64());
     // The first token comes with the prompt; the time after it is that of the others.
     let later = answer.usage.completion_tokens.saturating_sub(1);
     let read = answer.usage.prompt_tokens - answer.usage.cached_tokens;
@@ -115,9 +117,13 @@ pub(super) fn lines(answer: &Answer, session: &Session, sampler: &SamplerSetting
         cached => format!(" ({cached} of them kept from before)"),
     };
     let bytes = |n: usize| Bytes(n as u64);
-    let seed = if sampler.is_greedy() { "greedy".to_owned() } else { format!("seed {}", sampler.seed) };
+    let seed =
+        if sampler.is_greedy() { "greedy".to_owned() } else { format!("seed {}", sampler.seed) };
     vec![
-        format!("prompt      {} tokens{cached}, {:.2} s, {:.1} tokens/s", usage.prompt_tokens, t.prompt_s, t.prompt_tokens_per_s),
+        format!(
+            "prompt      {} tokens{cached}, {:.2} s, {:.1} tokens/s",
+            usage.prompt_tokens, t.prompt_s, t.prompt_tokens_per_s
+        ),
         format!(
             "answer      {} tokens ({}), {:.2} s, {:.1} tokens/s",
             usage.completion_tokens,

@@ -24,7 +24,11 @@ const fn flag(name: &'static str, value: &'static str, help: &'static str) -> Fl
 
 /// Every number of the sampler.
 const FLAGS: &[Flag] = &[
-    flag("temperature", "T", "Flattens (above 1) or sharpens (below 1) the distribution; 0 is greedy"),
+    flag(
+        "temperature",
+        "T",
+        "Flattens (above 1) or sharpens (below 1) the distribution; 0 is greedy",
+    ),
     flag("top-k", "K", "Keep the K best tokens; 0 keeps all"),
     flag("top-p", "P", "Keep the fewest tokens whose probabilities reach P; 1 keeps all"),
     flag("min-p", "P", "Keep tokens with at least this share of the best token's probability"),
@@ -65,7 +69,7 @@ impl clap::Args for Sampling {
                 .value_name(flag.value)
                 .help(flag.help)
                 .value_parser(value_parser!(f64))
-                .allow_negative_numbers(true)
+                .allow_hyphen_values(true)
                 .help_heading(HEADING);
             if flag.name == "typical-p" {
                 arg = arg.visible_alias("typical");
@@ -77,6 +81,7 @@ impl clap::Args for Sampling {
             .value_name("N")
             .help("Names the random numbers: the same seed gives the same answer [default: drawn]")
             .value_parser(value_parser!(u64))
+            .allow_negative_numbers(true)
             .help_heading(HEADING);
         let bias = Arg::new("logit_bias")
             .long("logit-bias")
@@ -135,7 +140,8 @@ impl Sampling {
         self.apply(&mut settings)?;
         settings.seed = self.seed.unwrap_or_else(drawn);
         if let Some(tokenizer) = tokenizer {
-            let pieces = (0..tokenizer.vocab_size() as u32).map(|id| tokenizer.token_bytes(id).unwrap_or_default());
+            let pieces = (0..tokenizer.vocab_size() as u32)
+                .map(|id| tokenizer.token_bytes(id).unwrap_or_default());
             if settings.dry.multiplier != 0.0 {
                 settings.dry.breakers = TokenSet::containing(Dry::BREAKERS, pieces);
             }
@@ -183,7 +189,9 @@ pub(super) fn set(settings: &mut SamplerSettings, name: &str, value: &str) -> an
     let name = name.replace('-', "_");
     let number = || value.parse::<f64>().map_err(|_| usage(format!("{value:?} is no number")));
     if name == "seed" {
-        settings.seed = value.parse().map_err(|_| usage(format!("{value:?} is no seed, expected a whole number from 0")))?;
+        settings.seed = value
+            .parse()
+            .map_err(|_| usage(format!("{value:?} is no seed, expected a whole number from 0")))?;
         return Ok(());
     }
     Ok(settings.set(&name, number()?)?)
@@ -204,7 +212,15 @@ mod tests {
     #[test]
     fn options_go_over_the_recommendation() {
         let line = <Sampling as clap::Args>::augment_args(Command::new("x"));
-        let matches = line.get_matches_from(["x", "--top-k", "7", "--typical", "0.5", "--logit-bias", "3=-inf"]);
+        let matches = line.get_matches_from([
+            "x",
+            "--top-k",
+            "7",
+            "--typical",
+            "0.5",
+            "--logit-bias",
+            "3=-inf",
+        ]);
         let sampling = Sampling::from_arg_matches(&matches).unwrap();
         let mut settings = SamplerSettings::chat();
         sampling.apply(&mut settings).unwrap();

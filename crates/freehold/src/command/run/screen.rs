@@ -14,7 +14,9 @@ enum State {
     Nothing,
     Reasoning,
     /// Whether the last character shown was a newline.
-    Answer { at_line_start: bool },
+    Answer {
+        at_line_start: bool,
+    },
 }
 
 impl<'a> Screen<'a> {

@@ -39,7 +39,8 @@ pub(super) struct Editor {
 impl Editor {
     /// With the history of earlier conversations, where there is a place for it.
     pub(super) fn new(app: &App) -> anyhow::Result<Self> {
-        let config = Config::builder().max_history_size(HISTORY_MAX)?.auto_add_history(true).build();
+        let config =
+            Config::builder().max_history_size(HISTORY_MAX)?.auto_add_history(true).build();
         let mut rusty = Rusty::with_config(config)?;
         rusty.set_helper(Some(Words));
         let history = app.settings.home().ok().map(|home| home.join("history"));

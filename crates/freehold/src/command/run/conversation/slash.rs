@@ -27,13 +27,38 @@ pub(super) struct Slash {
 /// All of them.
 pub(super) const SLASHES: &[Slash] = &[
     Slash { name: "help", rest: "", help: "This list", run: help },
-    Slash { name: "system", rest: "[TEXT]", help: "Show or set the instructions for the conversation", run: system },
-    Slash { name: "set", rest: "[NAME VALUE]", help: "Show the settings, or set one: temperature, seed, max_tokens, stop, think …", run: set },
-    Slash { name: "save", rest: "FILE", help: "Write the conversation to a file (JSON)", run: save },
+    Slash {
+        name: "system",
+        rest: "[TEXT]",
+        help: "Show or set the instructions for the conversation",
+        run: system,
+    },
+    Slash {
+        name: "set",
+        rest: "[NAME VALUE]",
+        help: "Show the settings, or set one: temperature, seed, max_tokens, stop, think …",
+        run: set,
+    },
+    Slash {
+        name: "save",
+        rest: "FILE",
+        help: "Write the conversation to a file (JSON)",
+        run: save,
+    },
     Slash { name: "load", rest: "FILE", help: "Go on with a saved conversation", run: load },
-    Slash { name: "regenerate", rest: "", help: "Answer the last message again, with other random numbers", run: regenerate },
+    Slash {
+        name: "regenerate",
+        rest: "",
+        help: "Answer the last message again, with other random numbers",
+        run: regenerate,
+    },
     Slash { name: "clear", rest: "", help: "Begin anew; the instructions stay", run: clear },
-    Slash { name: "stats", rest: "", help: "Tokens, speed and memory of the last answer", run: stats },
+    Slash {
+        name: "stats",
+        rest: "",
+        help: "Tokens, speed and memory of the last answer",
+        run: stats,
+    },
     Slash { name: "bye", rest: "", help: "Leave (so does Ctrl-D)", run: bye },
 ];
 
@@ -59,7 +84,11 @@ impl Conversation<'_> {
 
 fn help(c: &mut Conversation<'_>, _: &str) -> anyhow::Result<Next> {
     for slash in SLASHES {
-        c.app.output.line(format!("{:<22} {}", format!("/{} {}", slash.name, slash.rest), slash.help))?;
+        c.app.output.line(format!(
+            "{:<22} {}",
+            format!("/{} {}", slash.name, slash.rest),
+            slash.help
+        ))?;
     }
     c.say("Text of several lines: put it between \"\"\" marks, or end lines with \\. Ctrl-C stops an answer.")
 }
@@ -81,14 +110,19 @@ fn set(c: &mut Conversation<'_>, rest: &str) -> anyhow::Result<Next> {
         return if rest.is_empty() {
             settings(c)
         } else {
-            Err(usage_hint(format!("/set {rest} lacks a value"), "for example: /set temperature 0.7"))
+            Err(usage_hint(
+                format!("/set {rest} lacks a value"),
+                "for example: /set temperature 0.7",
+            ))
         };
     };
     let value = value.trim();
     match name.replace('-', "_").as_str() {
         "max_tokens" => {
             let number = value.parse().ok().filter(|n| (1..=MAX_TOKENS_MAX).contains(n));
-            let number = number.ok_or_else(|| usage(format!("max_tokens is {value}, expected 1 to {MAX_TOKENS_MAX}")))?;
+            let number = number.ok_or_else(|| {
+                usage(format!("max_tokens is {value}, expected 1 to {MAX_TOKENS_MAX}"))
+            })?;
             c.limits.max_tokens = Some(number as usize);
         }
         "stop" => {
@@ -98,7 +132,8 @@ fn set(c: &mut Conversation<'_>, rest: &str) -> anyhow::Result<Next> {
         }
         "think" => {
             let think = <Think as clap::ValueEnum>::from_str(value, true);
-            c.think = think.map_err(|_| usage(format!("think is {value}, expected on, off or auto")))?;
+            c.think =
+                think.map_err(|_| usage(format!("think is {value}, expected on, off or auto")))?;
         }
         name => {
             // Set aside first: a value that is refused changes nothing.
@@ -131,7 +166,8 @@ fn save(c: &mut Conversation<'_>, rest: &str) -> anyhow::Result<Next> {
     let path = path(rest, "save")?;
     let text = serde_json::to_string_pretty(&Saved { messages: c.messages.clone() })?;
     // Beside, then renamed: what was saved before stays whole until this is.
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let cannot = || format!("{} cannot be written", path.display());
     let mut beside = tempfile::NamedTempFile::new_in(folder).with_context(cannot)?;
     writeln!(beside, "{text}").with_context(cannot)?;
@@ -145,10 +181,14 @@ fn load(c: &mut Conversation<'_>, rest: &str) -> anyhow::Result<Next> {
     let cannot = || format!("{} cannot be read", path.display());
     let bytes = fs::metadata(path).with_context(cannot)?.len();
     if bytes > SAVED_MAX {
-        return Err(usage(format!("{} has {bytes} bytes, at most {SAVED_MAX} are accepted", path.display())));
+        return Err(usage(format!(
+            "{} has {bytes} bytes, at most {SAVED_MAX} are accepted",
+            path.display()
+        )));
     }
     let text = fs::read_to_string(path).with_context(cannot)?;
-    let saved: Saved = serde_json::from_str(&text).with_context(|| format!("{} is no saved conversation", path.display()))?;
+    let saved: Saved = serde_json::from_str(&text)
+        .with_context(|| format!("{} is no saved conversation", path.display()))?;
     c.messages = saved.messages;
     c.last = None;
     c.app.output.note(format!("{} messages from {}", c.messages.len(), path.display()));

@@ -1,0 +1,21 @@
+//! The program as its users see it: command lines in, text and exit codes out.
+
+#[path = "cli/support.rs"]
+mod support;
+
+#[path = "cli/answers.rs"]
+mod answers;
+#[path = "cli/hostile.rs"]
+mod hostile;
+#[path = "cli/house.rs"]
+mod house;
+#[path = "cli/numbers.rs"]
+mod numbers;
+#[path = "cli/reports.rs"]
+mod reports;
+#[path = "cli/stories.rs"]
+mod stories;
+#[path = "cli/t10.rs"]
+mod t10;
+#[path = "cli/transcripts.rs"]
+mod transcripts;
