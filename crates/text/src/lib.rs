@@ -6,5 +6,6 @@ pub mod reasoning;
 pub mod stream;
 pub mod template;
 pub mod tokenizer;
+pub mod toolcall;
 
 pub use error::{Error, Result};

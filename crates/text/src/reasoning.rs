@@ -54,7 +54,7 @@ enum Shape {
 #[derive(Debug)]
 struct Block {
     open: &'static str,
-    close: &'static str,
+    close: &'static [&'static str],
     place: Place,
     /// Marks around the answer, which are not part of it.
     frames: &'static [&'static str],
@@ -80,7 +80,7 @@ pub enum Opened {
     No,
 }
 
-const fn block(open: &'static str, close: &'static str, place: Place) -> Shape {
+const fn block(open: &'static str, close: &'static [&'static str], place: Place) -> Shape {
     Shape::Block(Block { open, close, place, frames: &[], opened_by: open })
 }
 
@@ -92,7 +92,7 @@ pub const FORMATS: &[ReasoningFormat] = &[
         sign: "<|open|>",
         shape: Shape::Block(Block {
             open: "<|open|>think<|sep|>",
-            close: "<|close|>think<|sep|>",
+            close: &["<|close|>think<|sep|>", "<|open|>response<|sep|>"],
             place: Place::Anywhere,
             frames: &[
                 "<|open|>response<|sep|>",
@@ -107,7 +107,7 @@ pub const FORMATS: &[ReasoningFormat] = &[
         sign: "<|END_THINKING|>",
         shape: Shape::Block(Block {
             open: "<|START_THINKING|>",
-            close: "<|END_THINKING|>",
+            close: &["<|END_THINKING|>"],
             place: Place::Anywhere,
             frames: &[
                 "<|START_RESPONSE|>",
@@ -123,29 +123,35 @@ pub const FORMATS: &[ReasoningFormat] = &[
     ReasoningFormat {
         name: "seed",
         sign: "seed:think>",
-        shape: block("<seed:think>", "</seed:think>", Place::Start),
+        shape: block("<seed:think>", &["</seed:think>"], Place::Start),
     },
     ReasoningFormat {
         name: "minimax-m3",
         sign: "mm:think>",
-        shape: block("<mm:think>", "</mm:think>", Place::Start),
+        shape: block("<mm:think>", &["</mm:think>"], Place::Start),
     },
     ReasoningFormat {
         name: "gemma",
         sign: "<|channel>thought",
-        shape: block("<|channel>thought", "<channel|>", Place::Anywhere),
+        shape: Shape::Block(Block {
+            open: "<|channel>thought",
+            close: &["<channel|>"],
+            place: Place::Anywhere,
+            frames: &["<|channel>", "<channel|>"],
+            opened_by: "<|channel>thought",
+        }),
     },
     ReasoningFormat {
         name: "apertus",
         sign: "<|inner_prefix|>",
-        shape: block("<|inner_prefix|>", "<|inner_suffix|>", Place::Anywhere),
+        shape: block("<|inner_prefix|>", &["<|inner_suffix|>"], Place::Anywhere),
     },
     ReasoningFormat {
         name: "solar",
         sign: "<|begin|>assistant<|think|>",
         shape: Shape::Block(Block {
             open: "<|think|>",
-            close: "<|end|>",
+            close: &["<|end|>"],
             place: Place::Start,
             frames: &["<|begin|>assistant<|content|>", "<|content|>", "<|flush|>"],
             opened_by: "<|think|>",
@@ -156,7 +162,7 @@ pub const FORMATS: &[ReasoningFormat] = &[
         sign: "[BEGIN FINAL RESPONSE]",
         shape: Shape::Block(Block {
             open: "Here are my reasoning steps:",
-            close: "[BEGIN FINAL RESPONSE]",
+            close: &["[BEGIN FINAL RESPONSE]"],
             place: Place::Start,
             frames: &["<|end|>"],
             opened_by: "Here are my reasoning steps:",
@@ -165,22 +171,22 @@ pub const FORMATS: &[ReasoningFormat] = &[
     ReasoningFormat {
         name: "mistral",
         sign: "[THINK]",
-        shape: block("[THINK]", "[/THINK]", Place::Anywhere),
+        shape: block("[THINK]", &["[/THINK]"], Place::Anywhere),
     },
     ReasoningFormat {
         name: "granite-3.2",
         sign: "Here is my thought process:",
-        shape: block("Here is my thought process:", "Here is my response:", Place::Start),
+        shape: block("Here is my thought process:", &["Here is my response:"], Place::Start),
     },
     ReasoningFormat {
         name: "think",
         sign: "</think>",
-        shape: block("<think>", "</think>", Place::Start),
+        shape: block("<think>", &["</think>"], Place::Start),
     },
     ReasoningFormat {
         name: "think",
         sign: "<think>",
-        shape: block("<think>", "</think>", Place::Start),
+        shape: block("<think>", &["</think>"], Place::Start),
     },
 ];
 
@@ -224,6 +230,15 @@ enum Inner {
 }
 
 impl Splitter {
+    /// Lets these marks end reasoning that is never closed otherwise: some models call a tool
+    /// without closing it. From such a mark on, text is held back until that is decided.
+    pub fn ended_by(mut self, marks: impl Iterator<Item = &'static str>) -> Self {
+        if let Inner::Blocks(blocks) = &mut self.0 {
+            blocks.ended_by(marks.collect());
+        }
+        self
+    }
+
     /// For models without reasoning: all is answer.
     pub fn plain() -> Self {
         Self(Inner::Plain)
@@ -410,7 +425,7 @@ mod tests {
         let marks: Vec<&str> = FORMATS
             .iter()
             .flat_map(|format| match &format.shape {
-                Shape::Block(block) => [&[block.open, block.close][..], block.frames].concat(),
+                Shape::Block(block) => [&[block.open][..], block.close, block.frames].concat(),
                 Shape::Harmony => vec![
                     "<|channel|>",
                     "<|message|>",

@@ -234,7 +234,7 @@ impl ChatTemplate {
         let context = input.values(&meter, &self.specials)?;
         let output = scaled(limits.output, limits.output_per_byte);
         let mut interp = eval::Interp::new(&self.program, meter, request.now, output);
-        let mut out = interp.run(context)?;
+        let mut out = interp.run(&context)?;
         let generated = out.take_marks();
         let text = out.finish();
         let end = match request.ending {

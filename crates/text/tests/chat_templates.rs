@@ -1,5 +1,7 @@
 //! The chat templates of many models against what transformers renders from them.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and print")]
+
 use std::fs;
 
 use serde_json::{Map, Value as Json};

@@ -1,6 +1,8 @@
 //! Hostile templates (threats T1 to T8): refused by name, quickly, in little memory; and users'
 //! words that look like control tokens stay words.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and print")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -537,4 +539,78 @@ fn the_deepest_template_fits_a_small_stack() {
     let (calls, brackets, filters, blocks) = worker.unwrap().join().unwrap();
     assert!(brackets);
     assert_eq!((calls, filters, blocks), (Bound::Depth, Bound::Depth, Bound::Depth));
+}
+
+/// Templates people use, damaged: an error or a render, never a panic or a hang.
+#[test]
+fn damaged_templates_are_refused_or_rendered() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let Some(folder) = testkit::data("chat_templates/templates") else { return };
+    let mut seed = 7u64;
+    let mut random = move |n: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % n.max(1)
+    };
+    let splices = [
+        "{%",
+        "%}",
+        "{{",
+        "}}",
+        "{#",
+        "|",
+        "(",
+        ")",
+        "[",
+        "]",
+        "'",
+        "\"",
+        "~",
+        " not ",
+        " is ",
+        " in ",
+        "{% endif %}",
+        "{% endfor %}",
+        "|tojson",
+        "|sort",
+        "[::-1]",
+        "[",
+        ".x",
+        "*9999999",
+        "**9",
+        "%s",
+        "{% for x in messages %}",
+        "|join",
+        "\\",
+        "-%}",
+        "|map(attribute='x')",
+        " if ",
+        " else ",
+        "é",
+    ];
+    let messages = [Message::new("user", "hi"), Message::new("assistant", "yo")];
+    let mut rendered = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let source = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let chars: Vec<char> = source.chars().collect();
+        for _ in 0..40 {
+            let mut damaged: String = match random(3) {
+                0 => chars[..random(chars.len())].iter().collect(),
+                1 => {
+                    let (a, b) = (random(chars.len()), random(40));
+                    chars[..a].iter().chain(chars.iter().skip(a + b)).collect()
+                }
+                _ => source.clone(),
+            };
+            for _ in 0..random(4) {
+                let mut at = random(damaged.len());
+                while !damaged.is_char_boundary(at) {
+                    at -= 1;
+                }
+                damaged.insert_str(at, splices[random(splices.len())]);
+            }
+            rendered += usize::from(render(&damaged, &messages).is_ok());
+        }
+    }
+    println!("{rendered} damaged templates still render");
+    assert!(rendered > 50, "{rendered}");
 }

@@ -1,6 +1,8 @@
 //! Small templates against what Python's Jinja makes of them: printing, operators, methods,
 //! filters, tests, statements, and the words of every refusal.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and print")]
+
 use serde_json::{Map, Value as Json};
 use text::message::Message;
 use text::template::{ChatTemplate, Ending, RenderRequest, Specials, TemplateError};

@@ -10,8 +10,12 @@ const MOST_SPACE: usize = 64;
 pub(super) struct Blocks {
     block: &'static Block,
     state: State,
+    /// Marks that end reasoning which is never closed.
+    ends: Vec<&'static str>,
     /// What is not decided yet.
     held: String,
+    /// How much of it was searched for a closing mark, where one of `ends` stands at its start.
+    looked: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +39,11 @@ enum More {
 impl Blocks {
     pub(super) fn new(block: &'static Block, opened: Opened) -> Self {
         let state = if opened == Opened::ByPrompt { State::Opened } else { State::Start };
-        Self { block, state, held: String::new() }
+        Self { block, state, ends: Vec::new(), held: String::new(), looked: 0 }
+    }
+
+    pub(super) fn ended_by(&mut self, marks: Vec<&'static str>) {
+        self.ends = marks;
     }
 
     pub(super) fn push(&mut self, text: &str, out: &mut Vec<Piece>) {
@@ -77,13 +85,19 @@ impl Blocks {
     fn start(&mut self, more: More, out: &mut Vec<Piece>) -> bool {
         let word = self.held.trim_ascii_start();
         let space = self.held.len() - word.len();
-        if space <= MOST_SPACE && word.starts_with(self.block.open) {
-            let mark = self.take(space + self.block.open.len());
-            emit(out, Piece::Mark(mark));
-            self.state = State::Opened;
-            return true;
+        // A closing mark at the start closes what the prompt opened without our noticing.
+        let close = self.block.close.iter().map(|mark| (*mark, State::Closed));
+        let mut unsure = false;
+        for (mark, next) in std::iter::once((self.block.open, State::Opened)).chain(close) {
+            if space <= MOST_SPACE && word.starts_with(mark) {
+                let mark = self.take(space + mark.len());
+                emit(out, Piece::Mark(mark));
+                self.state = next;
+                return true;
+            }
+            unsure |= space <= MOST_SPACE && mark.starts_with(word);
         }
-        if space <= MOST_SPACE && self.block.open.starts_with(word) && more == More::Comes {
+        if unsure && more == More::Comes {
             return false;
         }
         self.state = State::Answering;
@@ -91,24 +105,44 @@ impl Blocks {
     }
 
     fn thinking(&mut self, more: More, out: &mut Vec<Piece>) -> bool {
-        if let Some(at) = self.held.find(self.block.close) {
+        let close = || self.block.close.iter().copied();
+        let mut from = self.looked.min(self.held.len());
+        while !self.held.is_char_boundary(from) {
+            from -= 1;
+        }
+        if let Some((at, mark)) = earliest(&self.held[from..], close()) {
+            let at = from + at;
+            self.looked = 0;
             let words = trimmed(&self.held[..at]);
             let reasoning = self.take(words);
             emit(out, Piece::Reasoning(reasoning));
-            let mark = self.take(at - words + self.block.close.len());
+            let mark = self.take(at - words + mark.len());
             emit(out, Piece::Mark(mark));
             self.state = State::Closed;
             return true;
         }
-        let certain = match more {
-            More::Comes => {
-                let open = unfinished(&self.held, std::iter::once(self.block.close));
-                trimmed(&self.held[..self.held.len() - open])
-            }
-            More::Never => self.held.len(),
+        let end = match from {
+            0 => earliest(&self.held, self.ends.iter().copied()).map(|(at, _)| at),
+            _ => Some(0),
         };
+        let certain = match (end, more) {
+            (Some(at), _) => trimmed(&self.held[..at]),
+            (None, More::Comes) => {
+                let marks = close().chain(self.ends.iter().copied());
+                trimmed(&self.held[..self.held.len() - unfinished(&self.held, marks)])
+            }
+            (None, More::Never) => self.held.len(),
+        };
+        if end.is_some() {
+            let longest = close().map(str::len).max().unwrap_or(0);
+            self.looked = (self.held.len() - certain).saturating_sub(longest);
+        }
         let reasoning = self.take(certain);
         emit(out, Piece::Reasoning(reasoning));
+        if end.is_some() && more == More::Never {
+            self.state = State::Closed;
+            return true;
+        }
         false
     }
 

@@ -13,6 +13,9 @@ const MARKS: [&str; 7] = [
     "<|call|>",
 ];
 
+/// What a header begins with where the model names a recipient at once.
+const RECIPIENT: &str = " to=";
+
 /// The longest header kept back; more is no header.
 const MOST_HEADER: usize = 1024;
 
@@ -52,6 +55,10 @@ impl Harmony {
             self.mark(mark, out);
         }
         let open = unfinished(&self.held, MARKS.into_iter());
+        let recipient = self.state == State::Outside && RECIPIENT.starts_with(self.held.as_str());
+        if recipient && self.held.len() < RECIPIENT.len() {
+            return;
+        }
         let rest = self.held.split_off(self.held.len() - open);
         let words = std::mem::replace(&mut self.held, rest);
         self.words(words, out);
@@ -65,8 +72,13 @@ impl Harmony {
     }
 
     fn words(&mut self, words: String, out: &mut Vec<Piece>) {
+        // The prompt ends inside a header: a recipient may come first.
+        if self.state == State::Outside && !words.is_empty() {
+            let header = words.starts_with(RECIPIENT);
+            self.state = if header { State::Header } else { State::Body(Channel::Answer) };
+        }
         match self.state {
-            State::Outside => emit(out, Piece::Answer(words)),
+            State::Outside => {}
             State::Body(Channel::Reasoning) => emit(out, Piece::Reasoning(words)),
             State::Body(Channel::Answer) => emit(out, Piece::Answer(words)),
             State::Body(Channel::Call) => emit(out, Piece::Call(words)),
@@ -126,7 +138,9 @@ impl Harmony {
 }
 
 fn channel(header: &str) -> Channel {
-    if header.contains(" to=") {
+    if let Some((_, recipient)) = header.split_once(RECIPIENT)
+        && !["assistant", "user"].iter().any(|name| recipient.starts_with(name))
+    {
         return Channel::Call;
     }
     match header.rsplit("<|channel|>").next() {

@@ -96,7 +96,9 @@ pub(super) fn strftime(now: &DateTime, format: &str) -> Res<String> {
             letter = chars.next();
         }
         let mut number = |value: i32, width: usize| {
-            out.push_str(&if plain { value.to_string() } else { format!("{value:0width$}") });
+            let width = if plain { 0 } else { width };
+            let text = format!("{value:0width$}");
+            out.push_str(&text);
         };
         let hour12 = i32::from(now.hour).rem_euclid(12);
         let hour12 = if hour12 == 0 { 12 } else { hour12 };
@@ -117,7 +119,10 @@ pub(super) fn strftime(now: &DateTime, format: &str) -> Res<String> {
             Some('u') => number(if weekday == 0 { 7 } else { weekday as i32 }, 1),
             Some('U') => number((now.ordinal() + 6 - weekday as i32) / 7, 2),
             Some('W') => number((now.ordinal() + 6 - (weekday as i32 + 6) % 7) / 7, 2),
-            Some('e') => out.push_str(&format!("{:>2}", now.day)),
+            Some('e') => {
+                let day = format!("{:>2}", now.day);
+                out.push_str(&day);
+            }
             Some('B') => out.push_str(month),
             Some('b' | 'h') => out.push_str(&month[..3]),
             Some('A') => out.push_str(DAYS[weekday]),

@@ -106,7 +106,7 @@ impl<'t> Interp<'t> {
     }
 
     /// Runs the whole template over `context`.
-    pub(super) fn run(&mut self, context: HashMap<String, Value>) -> Res<Builder> {
+    pub(super) fn run(&mut self, context: &HashMap<String, Value>) -> Res<Builder> {
         let mut vars = Vec::new();
         for (sym, name) in self.program.names.iter().enumerate() {
             if let Some(value) = context.get(name) {
@@ -327,7 +327,7 @@ impl<'t> Interp<'t> {
         self.scoped(|interp| interp.block(body, &mut inner, Root::No))?;
         let mut value = Value::Text(inner.finish());
         for filter in filters {
-            value = self.suffix(value, filter)?;
+            value = self.suffix(&value, filter)?;
         }
         Ok(value)
     }
@@ -418,7 +418,7 @@ impl<'t> Interp<'t> {
         }
     }
 
-    fn unknown<T>(&self, kind: &str, name: &str) -> Res<T> {
+    fn unknown<T>(kind: &str, name: &str) -> Res<T> {
         if name.is_empty() {
             return type_error(format!("a {kind} without a name"));
         }

@@ -130,6 +130,7 @@ pub(super) fn fail<T>(exception: Exception, message: impl Into<String>) -> Res<T
     Err(fault(exception, message))
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "it is the error of `Res`")]
 pub(super) fn fault(exception: Exception, message: impl Into<String>) -> Box<TemplateError> {
     Box::new(TemplateError::Failed { exception, message: message.into(), line: 0 })
 }

@@ -416,7 +416,8 @@ fn urlencode(interp: &mut Interp<'_>, value: &Value, _: &CallArgs) -> Res<Value>
                 out.push('+');
             } else {
                 for byte in c.encode_utf8(&mut [0; 4]).bytes() {
-                    out.push_str(&format!("%{byte:02X}"));
+                    let code = format!("%{byte:02X}");
+                    out.push_str(&code);
                 }
             }
         })

@@ -64,7 +64,7 @@ pub(super) fn findings(program: &Program) -> Vec<Finding> {
         }
     }
     let mut found = reader.found;
-    found.sort_by(|a, b| (a.line, a.kind).cmp(&(b.line, b.kind)));
+    found.sort_by_key(|finding| (finding.line, finding.kind));
     found.dedup();
     found
 }
@@ -157,7 +157,6 @@ impl<'p> Reader<'p> {
     fn says(&self, expr: &Expr) -> bool {
         match expr {
             Expr::Name(sym) => self.content.contains(sym),
-            Expr::Str(_) | Expr::None | Expr::Bool(_) | Expr::Int(_) | Expr::Float(_) => false,
             Expr::Chain(base, suffixes) => {
                 let measured = suffixes.iter().any(|suffix| match suffix {
                     Suffix::Test { .. } => true,
@@ -243,7 +242,9 @@ impl<'p> Reader<'p> {
                             self.expr(index);
                         }
                         Suffix::Slice(parts) => {
-                            parts.iter().flatten().for_each(|part| self.expr(part));
+                            for part in parts.iter().flatten() {
+                                self.expr(part);
+                            }
                         }
                         Suffix::Call(args) => {
                             let asks = match at.checked_sub(1).map(|before| &suffixes[before]) {
@@ -272,7 +273,9 @@ impl<'p> Reader<'p> {
             }
             Expr::Arith(first, rest) => {
                 self.expr(first);
-                rest.iter().for_each(|(_, part)| self.expr(part));
+                for (_, part) in rest {
+                    self.expr(part);
+                }
             }
             Expr::And(all)
             | Expr::Or(all)

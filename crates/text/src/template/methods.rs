@@ -116,8 +116,11 @@ pub(super) fn lines(meter: &Rc<Meter>, string: &str) -> Res<(Vec<Range<usize>>, 
     Ok((lines.into_iter().map(|(line, _)| line).collect(), charge))
 }
 
+/// A line and where what ends it stops.
+type Line = (Range<usize>, usize);
+
 /// The lines of a string and where each one's end (`\n`, `\r\n`, …) stops.
-fn line_ends(meter: &Rc<Meter>, string: &str) -> Res<(Vec<(Range<usize>, usize)>, Charge)> {
+fn line_ends(meter: &Rc<Meter>, string: &str) -> Res<(Vec<Line>, Charge)> {
     meter.spend(string.len() as u64 / 16)?;
     let mut charge = meter.charge(128)?;
     let mut out = Vec::new();

@@ -50,7 +50,7 @@ pub(super) struct Missing {
 pub(super) struct Seq {
     pub(super) items: Vec<Value>,
     depth: usize,
-    _charge: Charge,
+    charge: Charge,
 }
 
 /// A dict in order of insertion.
@@ -148,7 +148,7 @@ impl Seq {
         meter.spend(items.len() as u64 / 8)?;
         let charge = meter.charge(64 + weight(&items))?;
         let depth = nesting(&items)?;
-        Ok(Rc::new(Self { items, depth, _charge: charge }))
+        Ok(Rc::new(Self { items, depth, charge }))
     }
 }
 
@@ -359,7 +359,7 @@ impl Value {
                 if a.items.len() != b.items.len() {
                     return Ok(false);
                 }
-                a._charge.meter().spend(a.items.len() as u64)?;
+                a.charge.meter().spend(a.items.len() as u64)?;
                 for (x, y) in a.items.iter().zip(&b.items) {
                     if !x.equals(y, depth + 1)? {
                         return Ok(false);

@@ -180,7 +180,7 @@ impl<'t> Interp<'t> {
                     args.named.push(("caller".to_owned(), caller));
                     self.call(&value, args)?
                 }
-                _ => self.suffix(value, suffix)?,
+                _ => self.suffix(&value, suffix)?,
             };
         }
         Ok(value)

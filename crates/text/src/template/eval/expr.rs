@@ -101,7 +101,7 @@ impl<'t> Interp<'t> {
             Expr::Chain(base, suffixes) => {
                 let mut value = self.eval(base)?;
                 for suffix in suffixes {
-                    value = self.suffix(value, suffix)?;
+                    value = self.suffix(&value, suffix)?;
                 }
                 Ok(value)
             }
@@ -135,13 +135,13 @@ impl<'t> Interp<'t> {
         }
     }
 
-    pub(super) fn suffix(&mut self, value: Value, suffix: &'t Suffix) -> Res<Value> {
+    pub(super) fn suffix(&mut self, value: &Value, suffix: &'t Suffix) -> Res<Value> {
         self.meter.spend(1)?;
         match suffix {
-            Suffix::Attribute(sym) => self.attribute(&value, self.name(*sym)),
+            Suffix::Attribute(sym) => self.attribute(value, self.name(*sym)),
             Suffix::Item(index) => {
                 let index = self.eval(index)?;
-                self.item(&value, &index)
+                self.item(value, &index)
             }
             Suffix::Slice(parts) => {
                 let mut bounds = [None, None, None];
@@ -150,19 +150,19 @@ impl<'t> Interp<'t> {
                         *bound = Some(self.eval(part)?);
                     }
                 }
-                self.slice(&value, bounds)
+                self.slice(value, &bounds)
             }
             Suffix::Call(args) => {
                 let args = self.arguments(args)?;
-                self.call(&value, args)
+                self.call(value, args)
             }
             Suffix::Filter(sym, args) => {
                 let args = self.arguments(args)?;
-                self.filter(self.name(*sym), &value, &args)
+                self.filter(self.name(*sym), value, &args)
             }
             Suffix::Test { name, args, wanted } => {
                 let args = self.arguments(args)?;
-                let holds = self.test(self.name(*name), &value, &args)?;
+                let holds = self.test(self.name(*name), value, &args)?;
                 Ok(Value::Bool(holds == (*wanted == Wanted::Holds)))
             }
         }
@@ -176,7 +176,7 @@ impl<'t> Interp<'t> {
     ) -> Res<Value> {
         match filters::find(name) {
             Some(filter) => filter(self, value, args),
-            None => self.unknown("filter", name),
+            None => Self::unknown("filter", name),
         }
     }
 
@@ -188,7 +188,7 @@ impl<'t> Interp<'t> {
     ) -> Res<bool> {
         match checks::check(&self.meter, name, value, args.positional.first())? {
             Some(holds) => Ok(holds),
-            None => self.unknown("test", name),
+            None => Self::unknown("test", name),
         }
     }
 

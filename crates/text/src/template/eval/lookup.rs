@@ -68,7 +68,7 @@ impl Interp<'_> {
                 self.meter.spend(values.len() as u64 / 16)?;
                 values.iter().find(|(have, _)| have == name).map(|(_, value)| value.clone())
             }
-            Value::Loop(state) => self.loop_attribute(value, state, name),
+            Value::Loop(state) => Self::loop_attribute(value, state, name),
             Value::Macro(reference) => match name {
                 "name" => {
                     let sym = self.program.macros[reference.id].name;
@@ -81,7 +81,7 @@ impl Interp<'_> {
         })
     }
 
-    fn loop_attribute(&self, value: &Value, state: &LoopState, name: &str) -> Option<Value> {
+    fn loop_attribute(value: &Value, state: &LoopState, name: &str) -> Option<Value> {
         let (at, length) = (state.index.get(), state.items.len());
         let int = |number: usize| Some(Value::Int(number as i128));
         match name {
@@ -156,10 +156,10 @@ impl Interp<'_> {
         })
     }
 
-    pub(super) fn slice(&self, value: &Value, bounds: [Option<Value>; 3]) -> Res<Value> {
+    pub(super) fn slice(&self, value: &Value, bounds: &[Option<Value>; 3]) -> Res<Value> {
         value.defined()?;
         let mut numbers = [None; 3];
-        for (number, bound) in numbers.iter_mut().zip(&bounds) {
+        for (number, bound) in numbers.iter_mut().zip(bounds) {
             *number = match bound {
                 None | Some(Value::None) => None,
                 Some(bound) => match bound.as_int() {

@@ -1,0 +1,163 @@
+//! Tool calls and reasoning read from outputs of many models, whole and character by character.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and print")]
+
+use std::fs;
+
+use serde_json::{Map, Value as Json};
+use text::message::{Message, Tool};
+use text::reasoning::{ReasoningFormat, Splitter};
+use text::template::{ChatTemplate, DateTime, RenderRequest, Specials};
+use text::toolcall::{CallParser, Event, OutputParser, ToolFormat};
+
+fn tools(json: &Json) -> Vec<Tool> {
+    serde_json::from_value(json.clone()).unwrap_or_default()
+}
+
+fn parser(source: &str, prompt: &str, tools: &[Tool]) -> OutputParser {
+    let splitter = match ReasoningFormat::detect(source) {
+        Some(format) => format.splitter(format.opened(prompt)),
+        None => Splitter::plain(),
+    };
+    let calls = ToolFormat::detect(source).filter(|_| !tools.is_empty());
+    let splitter = splitter.ended_by(calls.into_iter().flat_map(ToolFormat::marks));
+    OutputParser::new(splitter, calls.map(|format| CallParser::new(format, tools)))
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct Output {
+    reasoning: String,
+    content: String,
+    /// Name, arguments, id, whether it ended.
+    calls: Vec<(String, String, String, bool)>,
+    malformed: Vec<String>,
+}
+
+fn collect(events: Vec<Event>, into: &mut Output) {
+    for event in events {
+        match event {
+            Event::Reasoning(text) => into.reasoning += &text,
+            Event::Text(text) => into.content += &text,
+            Event::CallStart { index, name, id } => {
+                assert_eq!(index, into.calls.len());
+                into.calls.push((name, String::new(), id.unwrap_or_default(), false));
+            }
+            Event::CallArguments { index, delta } => into.calls[index].1 += &delta,
+            Event::CallEnd { index, id } => {
+                into.calls[index].3 = true;
+                if let Some(id) = id {
+                    into.calls[index].2 = id;
+                }
+                let arguments: Json = serde_json::from_str(&into.calls[index].1).unwrap();
+                assert!(arguments.is_object());
+            }
+            Event::Malformed { text, reason, .. } => {
+                into.malformed.push(format!("{reason}: {text}"))
+            }
+        }
+    }
+}
+
+fn run(mut parser: OutputParser, text: &str, step: usize) -> Output {
+    let mut out = Output::default();
+    let chars: Vec<char> = text.chars().collect();
+    for chunk in chars.chunks(step.max(1)) {
+        collect(parser.push(&chunk.iter().collect::<String>()), &mut out);
+    }
+    collect(parser.finish(), &mut out);
+    out
+}
+
+#[test]
+fn outputs_of_many_models() {
+    let Some(file) = testkit::data("toolcall_parsing/llamacpp_chat_parse_cases.json") else {
+        return;
+    };
+    let Some(folder) = testkit::data("chat_templates/templates") else { return };
+    let cases: Vec<Json> = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let (mut calls_right, mut calls_all, mut right, mut all, mut raw) = (0, 0, 0, 0, 0);
+    let mut wrong = Vec::new();
+    for case in &cases {
+        for name in case["template"].as_array().unwrap() {
+            let name = name.as_str().unwrap();
+            let source = fs::read_to_string(folder.join(name)).unwrap();
+            let tools = tools(&case["tools"]);
+            let mut extra = Map::new();
+            if let Some(thinking) = case.get("enable_thinking") {
+                extra.insert("enable_thinking".into(), thinking.clone());
+            }
+            let messages = [Message::new("user", "hi")];
+            let request = RenderRequest {
+                messages: &messages,
+                tools: (!tools.is_empty()).then_some(&tools[..]),
+                extra,
+                now: Some(DateTime::from_unix(0, 0)),
+                ..RenderRequest::default()
+            };
+            let prompt = ChatTemplate::new(&source, Specials::new(), name)
+                .and_then(|template| template.render(&request))
+                .map(|rendered| rendered.text())
+                .unwrap_or_default();
+            let input = case["input"].as_str().unwrap();
+            let whole = run(parser(&source, &prompt, &tools), input, usize::MAX);
+            for step in [1, 3] {
+                let stepped = run(parser(&source, &prompt, &tools), input, step);
+                if stepped != whole {
+                    wrong.push(format!("CUTS {name} {input:?}\n  {stepped:?}\n  {whole:?}"));
+                }
+            }
+            let expect = &case["expect"];
+            let partial = case.get("is_partial").is_some();
+            let same = |found: &(String, String, String, bool), call: &Json| {
+                let arguments = call["arguments"].as_str().unwrap();
+                let value = |text: &str| serde_json::from_str::<Json>(text).ok();
+                let equal = if partial {
+                    found.1.trim().starts_with(arguments.trim())
+                        || arguments.trim().starts_with(found.1.trim())
+                } else {
+                    found.3 && value(&found.1) == value(arguments)
+                };
+                found.0 == call["name"].as_str().unwrap()
+                    && equal
+                    && found.2 == call["id"].as_str().unwrap()
+            };
+            let expected = expect["tool_calls"].as_array().unwrap();
+            let calls = whole.calls.len() == expected.len()
+                && whole.calls.iter().zip(expected).all(|(found, call)| same(found, call));
+            calls_all += usize::from(!expected.is_empty());
+            calls_right += usize::from(!expected.is_empty() && calls);
+            // Without a reasoning format the peer leaves the marks in the text: not our way.
+            let formatted = case.get("reasoning_format").is_some_and(|f| f != "none");
+            let reasoning = expect["reasoning_content"].as_str().unwrap();
+            let content = expect["content"].as_str().unwrap();
+            if !formatted
+                && !(whole.reasoning.is_empty() && whole.content.trim() == content.trim())
+                && calls
+                && !whole.reasoning.is_empty()
+            {
+                raw += 1;
+                continue;
+            }
+            all += 1;
+            let texts = whole.content.trim() == content.trim()
+                && whole.reasoning.trim() == reasoning.trim();
+            if calls && texts {
+                right += 1;
+            } else {
+                let format = ToolFormat::detect(&source).map_or("-", |format| format.name);
+                let shown: String = input.chars().take(300).collect();
+                wrong.push(format!(
+                    "{name} [{format}] {shown:?}\n  expected {expect}\n  found    {whole:?}"
+                ));
+            }
+        }
+    }
+    println!(
+        "{calls_right} of {calls_all} cases with calls; {right} of {all} cases whole; {raw} ask for reasoning left in the text"
+    );
+    for text in &wrong {
+        println!("{text}");
+    }
+    assert!(calls_right >= 1, "{calls_right} of {calls_all}");
+    assert!(right >= 1, "{right} of {all}");
+}
