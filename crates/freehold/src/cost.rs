@@ -110,7 +110,8 @@ impl Weights {
             match used {
                 Use::Elsewhere => {}
                 Use::Product => {
-                    packed[id] = kernels.packed_bytes(format_of(id, ins), experts, outs, ins)? as u64;
+                    packed[id] =
+                        kernels.packed_bytes(format_of(id, ins), experts, outs, ins)? as u64;
                     weights.memory += packed[id];
                 }
                 Use::Vector => weights.memory += 4 * param.elements() as u64,

@@ -27,7 +27,14 @@ pub(crate) fn shares(checkpoint: &Checkpoint) -> Vec<Share> {
         let format = name(logical);
         let at = shares.iter().position(|share| share.format == format).unwrap_or_else(|| {
             let format = format.to_owned();
-            shares.push(Share { format, tensors: 0, elements: 0, bytes: 0, bits_per_weight: 0.0, share: 0.0 });
+            shares.push(Share {
+                format,
+                tensors: 0,
+                elements: 0,
+                bytes: 0,
+                bits_per_weight: 0.0,
+                share: 0.0,
+            });
             shares.len() - 1
         });
         shares[at].tensors += 1;
@@ -45,7 +52,10 @@ pub(crate) fn shares(checkpoint: &Checkpoint) -> Vec<Share> {
 
 /// The format that holds most bytes.
 pub(crate) fn main(checkpoint: &Checkpoint) -> String {
-    shares(checkpoint).into_iter().next().map_or_else(|| "no tensors".to_owned(), |share| share.format)
+    shares(checkpoint)
+        .into_iter()
+        .next()
+        .map_or_else(|| "no tensors".to_owned(), |share| share.format)
 }
 
 /// The format's name, also of tensors that consist of several stored ones.

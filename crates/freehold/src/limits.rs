@@ -35,7 +35,9 @@ pub(crate) fn measured(app: &App, machine: &Machine, threads: usize) -> anyhow::
     match folder(app).map(|folder| limits.keep(&folder, &machine.cpu)) {
         Some(Ok(())) => {}
         Some(Err(error)) => app.output.note(format!("the limits are not kept: {error}")),
-        None => app.output.note("the limits are not kept: no home folder is known; set FREEHOLD_HOME"),
+        None => {
+            app.output.note("the limits are not kept: no home folder is known; set FREEHOLD_HOME")
+        }
     }
     Ok(limits)
 }

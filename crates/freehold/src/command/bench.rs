@@ -123,7 +123,8 @@ impl Test {
 
 impl Command for Bench {
     const NAME: &'static str = "bench";
-    const ABOUT: &'static str = "Measure how fast a model runs, and its share of what this machine can do";
+    const ABOUT: &'static str =
+        "Measure how fast a model runs, and its share of what this machine can do";
     const DETAILS: &'static str = "Columns are those of llama-bench: ppN reads a prompt of N tokens, tgN generates N, @dN with N tokens in \
         the cache already, @bN for N sequences at once (their tokens together a second). GB/s is weights and cache read, GOP/s multiplications and additions, each the rate \
         that was reached; limit is the share of the least time this machine's measured limits allow. t/s is the median ± the \
@@ -181,7 +182,11 @@ impl Command for Bench {
                 report.limits(&limits, Bytes(session.memory() as u64));
             }
         }
-        if self.json { Ok(()) } else { app.output.line(report.render(&subject, app.output.styles())) }
+        if self.json {
+            Ok(())
+        } else {
+            app.output.line(report.render(&subject, app.output.styles()))
+        }
     }
 }
 

@@ -54,7 +54,8 @@ struct Report {
 
 impl Command for Diff {
     const NAME: &'static str = "diff";
-    const ABOUT: &'static str = "Show what differs between two checkpoints: settings, tokens, template, every tensor";
+    const ABOUT: &'static str =
+        "Show what differs between two checkpoints: settings, tokens, template, every tensor";
     const DETAILS: &'static str = "Tensors: rel is |A - B| / |A|, max the largest single difference, cos the cosine of the angle between \
         both. The exit code is 0 whether or not anything differs; see `identical` in --json.";
     const EXAMPLES: &'static [&'static str] = &[
@@ -76,7 +77,16 @@ impl Command for Diff {
             && templates.is_empty()
             && tensors.same()
             && notes.is_empty();
-        let report = Report { a: path_a, b: path_b, identical, config, tokenizer, templates, tensors, notes };
+        let report = Report {
+            a: path_a,
+            b: path_b,
+            identical,
+            config,
+            tokenizer,
+            templates,
+            tensors,
+            notes,
+        };
         if self.json {
             return app.output.json(&report);
         }

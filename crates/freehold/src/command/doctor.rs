@@ -79,8 +79,12 @@ impl Command for Doctor {
     const ABOUT: &'static str = "Check this machine: processor, limits, memory, store, what would keep a model from running";
     const DETAILS: &'static str = "The limits (bytes read and operations a second) are measured at the first use and kept under \
         FREEHOLD_HOME; plan and bench hold against them. Every finding says what to do. The exit code is 0 whatever is found.";
-    const EXAMPLES: &'static [&'static str] =
-        &["freehold doctor", "freehold doctor --measure", "freehold doctor --json", "freehold doctor --limits"];
+    const EXAMPLES: &'static [&'static str] = &[
+        "freehold doctor",
+        "freehold doctor --measure",
+        "freehold doctor --json",
+        "freehold doctor --limits",
+    ];
 
     fn run(self, app: &App) -> anyhow::Result<()> {
         if self.limits {
@@ -114,7 +118,11 @@ impl Command for Doctor {
             findings: vec![],
         };
         report.findings = checks::findings(&report, app.settings.isa);
-        if self.json { app.output.json(&report) } else { app.output.line(page(&report, app.output.styles())) }
+        if self.json {
+            app.output.json(&report)
+        } else {
+            app.output.line(page(&report, app.output.styles()))
+        }
     }
 }
 
@@ -124,7 +132,8 @@ fn home(app: &App) -> Home {
         Ok(path) => path,
         Err(error) => return Home { error: Some(error.to_string()), ..Home::default() },
     };
-    let tried = std::fs::create_dir_all(path).and_then(|()| tempfile::NamedTempFile::new_in(path).map(drop));
+    let tried = std::fs::create_dir_all(path)
+        .and_then(|()| tempfile::NamedTempFile::new_in(path).map(drop));
     let space = machine::space(path).ok();
     Home {
         path: Some(path.to_string_lossy().into_owned()),
@@ -155,7 +164,10 @@ fn page(report: &Report, colours: Colours) -> String {
     let sets = &report.instruction_sets;
     let label = |name: &str, text: String| format!("{name:<INDENT$}{text}");
     let available = sets.available.join(", ");
-    lines.push(label("loops", format!("{} chosen of {available}, {} threads", sets.chosen, report.threads)));
+    lines.push(label(
+        "loops",
+        format!("{} chosen of {available}, {} threads", sets.chosen, report.threads),
+    ));
     lines.extend(report.limits.to_string().lines().map(str::to_owned));
     let home = &report.home;
     let place = home.path.as_deref().map_or_else(|| "none is known".to_owned(), weights::shown);

@@ -101,7 +101,8 @@ struct Tensor {
 
 impl Command for Inspect {
     const NAME: &'static str = "inspect";
-    const ABOUT: &'static str = "Show what a model is: architecture, formats, tokenizer, template, licence, findings";
+    const ABOUT: &'static str =
+        "Show what a model is: architecture, formats, tokenizer, template, licence, findings";
     const DETAILS: &'static str = "Licence and base model are given as the files state them. A model that cannot be run (an unknown \
         architecture, a tensor missing) is shown as far as it is known, with the reason, and exit code 0; files that are unsound \
         are refused with exit code 3. --deep says plainly when numbers are not finite, and exits with 0 too.";
@@ -130,7 +131,11 @@ impl Command for Inspect {
         if self.deep {
             report.deep = Some(deep::scan(checkpoint, app)?);
         }
-        if self.json { app.output.json(&report) } else { app.output.line(show::page(&report, app.output.styles())) }
+        if self.json {
+            app.output.json(&report)
+        } else {
+            app.output.line(show::page(&report, app.output.styles()))
+        }
     }
 }
 
@@ -181,7 +186,11 @@ fn report(opened: &Opened) -> Report {
         files: checkpoint
             .files()
             .iter()
-            .map(|f| File { path: f.path.to_string_lossy().into_owned(), bytes: f.bytes, tensors: f.tensors })
+            .map(|f| File {
+                path: f.path.to_string_lossy().into_owned(),
+                bytes: f.bytes,
+                tensors: f.tensors,
+            })
             .collect(),
         size_bytes: checkpoint.total_bytes(),
         tensor_bytes: checkpoint.tensor_bytes(),

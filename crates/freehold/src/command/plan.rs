@@ -18,8 +18,9 @@ use serde::Serialize;
 use super::Command;
 use crate::{
     cost::Weights,
-    formats, load,
+    formats,
     kv::Kv,
+    load,
     output::Colours,
     program::App,
     table::{Align, Table, count, rate},
@@ -108,7 +109,8 @@ struct Memory {
 
 impl Command for Plan {
     const NAME: &'static str = "plan";
-    const ABOUT: &'static str = "Foretell a model's memory and speed on this machine, in every quantization";
+    const ABOUT: &'static str =
+        "Foretell a model's memory and speed on this machine, in every quantization";
     const DETAILS: &'static str = "Memory is exact: what loading would allocate. Speeds are the most this machine's measured \
         limits allow (they are measured at the first use and kept under FREEHOLD_HOME); see `freehold bench` for what is \
         reached. A quantization stands for every matrix in that format, or in Q8_0 or F16 where rows are no whole \
@@ -157,7 +159,11 @@ impl Command for Plan {
             options: options(&file, &kernels, &forecast)?,
             limits: limits.clone(),
         };
-        if self.json { app.output.json(&report) } else { app.output.line(shown(&report, app.output.styles())) }
+        if self.json {
+            app.output.json(&report)
+        } else {
+            app.output.line(shown(&report, app.output.styles()))
+        }
     }
 }
 
@@ -169,7 +175,11 @@ fn name(kv: KvFormat) -> &'static str {
     }
 }
 
-fn options(file: &ModelFile, kernels: &Kernels, forecast: &Forecast<'_>) -> anyhow::Result<Vec<Choice>> {
+fn options(
+    file: &ModelFile,
+    kernels: &Kernels,
+    forecast: &Forecast<'_>,
+) -> anyhow::Result<Vec<Choice>> {
     let own = formats::main(file.checkpoint());
     let mut options = vec![forecast.option(own, true, &Weights::of_file(file, kernels)?)];
     for format in CHOICES {
@@ -188,14 +198,14 @@ fn shown(report: &Report, colours: Colours) -> String {
     let limits = &report.limits;
     let giga = |value: f64| rate(value / 1e9);
     let note = format!(
-        "t/s are the most this machine allows ({} threads, {}: reads {} GB/s, int8 {} GOP/s,\nf32 {} GOP/s)",
+        "pp reads a prompt, tg generates; t/s are the most this machine allows with {}\nthreads ({}: reading {} GB/s, int8 {} GOP/s, f32 {})",
         report.threads,
         report.isa,
         giga(limits.read_bytes_per_s),
         giga(limits.int8_ops_per_s),
         giga(limits.f32_ops_per_s),
     );
-    let together = if report.users > 1 { "; those of generation are of all users together" } else { "" };
+    let together = if report.users > 1 { ";\ntg is of all users together" } else { "" };
     text += &format!("\n\n{}", colours.dim(&format!("{note}{together}")));
     text
 }
@@ -207,7 +217,8 @@ fn heading(report: &Report, colours: Colours) -> String {
         String::new()
     };
     let model = format!("{}, {} parameters{active}", report.family, count(report.params));
-    let users = if report.users == 1 { "1 user".to_owned() } else { format!("{} users", report.users) };
+    let users =
+        if report.users == 1 { "1 user".to_owned() } else { format!("{} users", report.users) };
     format!(
         "{}\n{users} with {} tokens (the model was made for {}), cache {}",
         colours.bold(&model),
@@ -225,7 +236,12 @@ fn memory_table(report: &Report, own: &Choice, colours: Colours) -> String {
     };
     row(&mut table, "weights", memory.weights, format!("{} as the file is, packed", own.format));
     let each = Bytes(report.kv_bytes_per_token);
-    row(&mut table, "KV cache", memory.kv_cache, format!("{each} a token, in pages of {}", kernels::PAGE_TOKENS));
+    row(
+        &mut table,
+        "KV cache",
+        memory.kv_cache,
+        format!("{each} a token, in pages of {}", kernels::PAGE_TOKENS),
+    );
     row(&mut table, "activations", memory.activations, String::new());
     let verdict = if own.fits { colours.green("fits") } else { colours.red("does not fit") };
     row(&mut table, "total", memory.total, verdict);
@@ -234,12 +250,13 @@ fn memory_table(report: &Report, own: &Choice, colours: Colours) -> String {
 }
 
 fn option_table(report: &Report, colours: Colours) -> String {
-    let deep = |what: &str| format!("{what} t/s@{}", short(report.context));
-    let right = ["weights", "total", "fits", "max ctx", "pp t/s", &deep("pp"), "tg t/s", &deep("tg")];
+    let deep = format!("@{}", short(report.context));
+    let right = ["weights", "total", "fits", "max ctx", "pp t/s", &deep, "tg t/s", &deep];
     let columns = right.map(|name| (name.to_owned(), Align::Right)).into_iter();
     let mut table = Table::new([("format".to_owned(), Align::Left)].into_iter().chain(columns));
     for option in &report.options {
-        let format = if option.as_is { format!("{} (file)", option.format) } else { option.format.clone() };
+        let format =
+            if option.as_is { format!("{} (file)", option.format) } else { option.format.clone() };
         table.row([
             format,
             option.memory.weights.to_string(),

@@ -20,7 +20,11 @@ fn page(arguments: &[&str]) -> Done {
 }
 
 /// A copy of the tiny model with other keys and, of tensors named, other numbers.
-fn changed(name: &str, change: &dyn Fn(&mut GgufWriter), bytes: &dyn Fn(&str, &mut Vec<u8>)) -> String {
+fn changed(
+    name: &str,
+    change: &dyn Fn(&mut GgufWriter),
+    bytes: &dyn Fn(&str, &mut Vec<u8>),
+) -> String {
     let source = Checkpoint::open(gguf()).unwrap();
     let mut writer = GgufWriter::like(&source).unwrap();
     change(&mut writer);
@@ -42,7 +46,8 @@ fn inspect_tells_the_same_of_a_gguf_and_of_a_folder() {
     for found in [&a, &b] {
         assert_eq!(found["runnable"], true);
         let model = &found["model"];
-        let counts = ["context", "layers", "hidden", "vocab"].map(|key| model[key].as_u64().unwrap());
+        let counts =
+            ["context", "layers", "hidden", "vocab"].map(|key| model[key].as_u64().unwrap());
         assert_eq!(counts, [128, 2, 32, 260]);
         assert_eq!(model["attention"][0]["kv_heads"], 2);
         assert_eq!(model["attention"][0]["head_dim"], 16);
@@ -103,7 +108,10 @@ fn inspect_shows_what_is_known_of_a_model_that_cannot_be_run() {
     assert_eq!(found["about"]["licence"], "apache-2.0");
     assert!(found["why_not"].as_str().unwrap().contains("qwen3"), "what is known is listed");
     let shown = page(&["inspect", &odd]).out;
-    assert!(shown.contains("cannot be run") && shown.contains("\\u{1b}[2J\\u{202e}name"), "{shown}");
+    assert!(
+        shown.contains("cannot be run") && shown.contains("\\u{1b}[2J\\u{202e}name"),
+        "{shown}"
+    );
     run(&["inspect", &odd, "--graph", "dot"]).refused(3, &["perceptron9000"]);
     run(&["plan", &odd]).refused(3, &["perceptron9000"]);
     run(&["bench", &odd]).refused(3, &["perceptron9000"]);
@@ -112,17 +120,21 @@ fn inspect_shows_what_is_known_of_a_model_that_cannot_be_run() {
 #[test]
 fn plan_counts_what_loading_allocates_in_every_quantization() {
     let plan = json(&["plan", gguf(), "--ctx", "64", "--users", "3", "--kv", "f32"]);
-    assert_eq!((&plan["context"], &plan["users"], &plan["kv"]), (&64.into(), &3.into(), &"f32".into()));
+    assert_eq!(
+        (&plan["context"], &plan["users"], &plan["kv"]),
+        (&64.into(), &3.into(), &"f32".into())
+    );
     // 2 layers, 2 heads, 16 entries, keys and values, 4 bytes.
     assert_eq!(plan["kv_bytes_per_token"], 2 * 2 * 16 * 2 * 4);
     let options = plan["options"].as_array().unwrap();
-    let formats: Vec<&str> = options.iter().map(|option| option["format"].as_str().unwrap()).collect();
+    let formats: Vec<&str> =
+        options.iter().map(|option| option["format"].as_str().unwrap()).collect();
     assert_eq!(formats[..5], ["F32", "F32", "BF16", "F16", "Q8_0"]);
     assert_eq!(formats.len(), 12);
     for option in options {
         let memory = &option["memory"];
-        let [weights, cache, activations, total] =
-            ["weights", "kv_cache", "activations", "total"].map(|key| memory[key].as_u64().unwrap());
+        let [weights, cache, activations, total] = ["weights", "kv_cache", "activations", "total"]
+            .map(|key| memory[key].as_u64().unwrap());
         assert_eq!(weights + cache + activations, total);
         assert_eq!(cache, 3 * 64 * 512);
         assert_eq!((&option["fits"], &option["largest_context"]), (&true.into(), &128.into()));
@@ -141,20 +153,27 @@ fn plan_counts_what_loading_allocates_in_every_quantization() {
 
 #[test]
 fn bench_prints_one_object_a_test() {
-    let line = ["bench", gguf(), "-p", "32", "-n", "4,6", "-d", "0,16", "-b", "1,2", "-r", "2", "-t", "1"];
+    let line =
+        ["bench", gguf(), "-p", "32", "-n", "4,6", "-d", "0,16", "-b", "1,2", "-r", "2", "-t", "1"];
     let done = run(&[&line[..], &["--kv", "q8_0", "--chunk", "20", "--json"]].concat());
     assert_eq!(done.code, 0, "{}", done.err);
-    let rows: Vec<Value> = done.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let rows: Vec<Value> =
+        done.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let names: Vec<&str> = rows.iter().map(|row| row["test"].as_str().unwrap()).collect();
     let depth_0 = ["pp32", "tg4", "tg6", "pp32@b2", "tg4@b2", "tg6@b2"];
     let depth_16 = ["pp32@d16", "tg4@d16", "tg6@d16", "pp32@d16@b2", "tg4@d16@b2", "tg6@d16@b2"];
     assert_eq!(names, [&depth_0[..], &depth_16].concat());
     for row in rows {
         let speed = |key: &str| row["tokens_per_s"][key].as_f64().unwrap();
-        assert!(0.0 < speed("min") && speed("min") <= speed("median") && speed("median") <= speed("max"));
+        assert!(
+            0.0 < speed("min")
+                && speed("min") <= speed("median")
+                && speed("median") <= speed("max")
+        );
         let share = row["share_of_limit"].as_f64().unwrap();
         assert!(share > 0.0, "{row}");
-        let parts = ["share_of_read_limit", "share_of_compute_limit"].map(|key| row[key].as_f64().unwrap());
+        let parts =
+            ["share_of_read_limit", "share_of_compute_limit"].map(|key| row[key].as_f64().unwrap());
         assert!((share - parts[0].max(parts[1])).abs() < 1e-9, "{row}");
         assert_eq!(row["threads"], 1);
     }
@@ -209,7 +228,10 @@ fn diff_finds_nothing_between_equals_and_everything_that_was_changed() {
     );
     let found = json(&["diff", gguf(), &other]);
     assert_eq!(found["identical"], false);
-    assert_eq!(found["config"][0], serde_json::json!({"key": "qwen3.context_length", "a": 128, "b": 64}));
+    assert_eq!(
+        found["config"][0],
+        serde_json::json!({"key": "qwen3.context_length", "a": 128, "b": 64})
+    );
     assert!(found["templates"][0]["diff"].as_str().unwrap().contains("+{{ messages }}"));
     let changed = &found["tensors"]["changed"];
     assert_eq!(changed.as_array().unwrap().len(), 1);

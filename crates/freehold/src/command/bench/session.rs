@@ -36,7 +36,9 @@ impl Session {
         let each = settings.context_of(file.model()).div_ceil(PAGE_TOKENS) as u32;
         Ok(Session {
             executor: executor?,
-            pages: (0..settings.sequences as u32).map(|s| (s * each..(s + 1) * each).collect()).collect(),
+            pages: (0..settings.sequences as u32)
+                .map(|s| (s * each..(s + 1) * each).collect())
+                .collect(),
             chunk: settings.chunk,
             vocab: file.model().vocab as u64,
             random: 0x9e37_79b9_7f4a_7c15,
@@ -65,9 +67,8 @@ impl Session {
 
     fn once(&mut self, test: &Test) -> anyhow::Result<()> {
         match test.kind {
-            Kind::Prompt => {
-                (0..test.batch).try_for_each(|sequence| self.read(sequence, test.depth, test.tokens))
-            }
+            Kind::Prompt => (0..test.batch)
+                .try_for_each(|sequence| self.read(sequence, test.depth, test.tokens)),
             Kind::Generate => {
                 (0..test.tokens).try_for_each(|at| self.answer(test.batch, test.depth + at))
             }

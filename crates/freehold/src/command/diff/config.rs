@@ -74,8 +74,12 @@ mod tests {
     #[test]
     fn changed_added_and_removed_settings_are_named() {
         let map = |value: Value| value.as_object().cloned().unwrap();
-        let a = map(json!({"x": 1, "same": [1, 2], "rope": {"type": "linear", "factor": 2.0}, "old": null}));
-        let b = map(json!({"x": 2, "same": [1, 2], "rope": {"type": "yarn", "factor": 2.0}, "new": true}));
+        let a = map(
+            json!({"x": 1, "same": [1, 2], "rope": {"type": "linear", "factor": 2.0}, "old": null}),
+        );
+        let b = map(
+            json!({"x": 2, "same": [1, 2], "rope": {"type": "yarn", "factor": 2.0}, "new": true}),
+        );
         let changes = between(&a, &b);
         let keys: Vec<&str> = changes.iter().map(|change| change.key.as_str()).collect();
         assert_eq!(keys, ["new", "old", "rope.type", "x"]);

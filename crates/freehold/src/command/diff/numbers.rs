@@ -197,7 +197,13 @@ impl Side {
         }
     }
 
-    fn rows(&self, name: &str, entry: &Entry, rows: Range<usize>, out: &mut [f32]) -> anyhow::Result<()> {
+    fn rows(
+        &self,
+        name: &str,
+        entry: &Entry,
+        rows: Range<usize>,
+        out: &mut [f32],
+    ) -> anyhow::Result<()> {
         match self {
             Side::Stored(checkpoint) => checkpoint.rows_f32(name, rows, out)?,
             Side::Model(file) => file.rows(entry.param, rows, out)?,
@@ -241,7 +247,8 @@ pub(super) fn compare(
     found.only_in_b = lacking(&entries_b, &entries_a);
     let total = entries_a.values().map(|entry| entry.bytes).sum();
     let progress = app.output.progress("comparing", total);
-    let (mut done, mut layers, mut all) = (0, BTreeMap::<Option<usize>, (usize, Sums)>::new(), Sums::default());
+    let (mut done, mut layers, mut all) =
+        (0, BTreeMap::<Option<usize>, (usize, Sums)>::new(), Sums::default());
     for (name, entry) in &entries_a {
         done += entry.bytes;
         let Some(other) = entries_b.get(name) else { continue };
@@ -282,7 +289,11 @@ pub(super) fn compare(
 }
 
 /// One tensor, piece by piece.
-fn one(name: &str, (a, entry_a): (&Side, &Entry), (b, entry_b): (&Side, &Entry)) -> anyhow::Result<Sums> {
+fn one(
+    name: &str,
+    (a, entry_a): (&Side, &Entry),
+    (b, entry_b): (&Side, &Entry),
+) -> anyhow::Result<Sums> {
     let mut sums = Sums::default();
     let width = entry_a.width;
     if width == 0 {

@@ -57,7 +57,12 @@ impl Page {
         }
         self.head("configuration");
         self.list(&report.config, |change| {
-            format!("  {}: {} -> {}", shown(&change.key), value(change.a.as_ref()), value(change.b.as_ref()))
+            format!(
+                "  {}: {} -> {}",
+                shown(&change.key),
+                value(change.a.as_ref()),
+                value(change.b.as_ref())
+            )
         });
     }
 
@@ -67,16 +72,20 @@ impl Page {
             return;
         }
         self.head("tokenizer");
-        let size = |size: Option<usize>| size.map_or_else(|| "none".to_owned(), |size| size.to_string());
+        let size =
+            |size: Option<usize>| size.map_or_else(|| "none".to_owned(), |size| size.to_string());
         self.lines.push(format!("  tokens: {} -> {}", size(found.vocab_a), size(found.vocab_b)));
         if found.changed_count > 0 {
             self.lines.push(format!("  ids that changed: {}", found.changed_count));
         }
-        let text = |text: Option<&String>| text.map_or_else(|| "(none)".to_owned(), |text| shown(text));
+        let text =
+            |text: Option<&String>| text.map_or_else(|| "(none)".to_owned(), |text| shown(text));
         self.list(&found.changed, |token| {
             format!("  {:>8}  {} -> {}", token.id, text(token.a.as_ref()), text(token.b.as_ref()))
         });
-        if let Some(merges) = found.merges.as_ref().filter(|merges| merges.first_difference.is_some()) {
+        if let Some(merges) =
+            found.merges.as_ref().filter(|merges| merges.first_difference.is_some())
+        {
             self.lines.push(format!(
                 "  merges: {} -> {}, {} only in A, {} only in B, first difference at rank {}",
                 merges.a,
@@ -115,12 +124,19 @@ impl Page {
         ];
         let counts = counts.into_iter().filter(|(_, count)| *count > 0);
         let counts: Vec<String> = counts.map(|(what, count)| format!("{count} {what}")).collect();
-        self.lines.push(format!("  {}", if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }));
+        self.lines.push(format!(
+            "  {}",
+            if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
+        ));
         self.list(&found.only_in_a, |name| format!("  - {}", shown(name)));
         self.list(&found.only_in_b, |name| format!("  + {}", shown(name)));
-        self.list(&found.reshaped, |pair| format!("  {}: {:?} -> {:?}", shown(&pair.name), pair.a, pair.b));
+        self.list(&found.reshaped, |pair| {
+            format!("  {}: {:?} -> {:?}", shown(&pair.name), pair.a, pair.b)
+        });
         if found.changed.is_empty() {
-            self.list(&found.reformatted, |pair| format!("  {}: {} -> {}", shown(&pair.name), pair.a, pair.b));
+            self.list(&found.reformatted, |pair| {
+                format!("  {}: {} -> {}", shown(&pair.name), pair.a, pair.b)
+            });
             return;
         }
         let mut table = Table::new(columns("tensor"));

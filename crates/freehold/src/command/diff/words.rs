@@ -60,8 +60,11 @@ pub(super) fn tokenizers(a: &Checkpoint, b: &Checkpoint, notes: &mut Vec<String>
     };
     let (tokens_a, tokens_b) = (read(a, "A"), read(b, "B"));
     let vocab = |side: &Option<Tokenizer>| side.as_ref().map(Tokenizer::vocab_size);
-    let mut found =
-        Tokenizers { vocab_a: vocab(&tokens_a), vocab_b: vocab(&tokens_b), ..Tokenizers::default() };
+    let mut found = Tokenizers {
+        vocab_a: vocab(&tokens_a),
+        vocab_b: vocab(&tokens_b),
+        ..Tokenizers::default()
+    };
     if let (Some(tokens_a), Some(tokens_b)) = (tokens_a, tokens_b) {
         for id in 0..tokens_a.vocab_size().max(tokens_b.vocab_size()) as u32 {
             let (text_a, text_b) = (tokens_a.token_text(id), tokens_b.token_text(id));
@@ -96,7 +99,9 @@ fn merges(side: &Checkpoint) -> Option<Vec<String>> {
     let metadata = side.metadata();
     if let Some(keys) = metadata.gguf() {
         let lines = keys.array_bytes("tokenizer.ggml.merges").ok()?;
-        return Some(lines.into_iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect());
+        return Some(
+            lines.into_iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect(),
+        );
     }
     let json = metadata.folder()?.bytes(FolderFile::Tokenizer).ok()??;
     let parsed: TokenizerJson = serde_json::from_slice(&json).ok()?;
@@ -133,7 +138,11 @@ pub(super) struct TemplateChange {
 }
 
 /// Compares the templates by name.
-pub(super) fn templates(a: &Checkpoint, b: &Checkpoint, notes: &mut Vec<String>) -> Vec<TemplateChange> {
+pub(super) fn templates(
+    a: &Checkpoint,
+    b: &Checkpoint,
+    notes: &mut Vec<String>,
+) -> Vec<TemplateChange> {
     let (set_a, set_b) = match (chat::templates(a), chat::templates(b)) {
         (Ok(a), Ok(b)) => (a, b),
         (Err(error), _) | (_, Err(error)) => {
@@ -159,7 +168,8 @@ pub(super) fn templates(a: &Checkpoint, b: &Checkpoint, notes: &mut Vec<String>)
         let (old, new) = (source(&set_a), source(&set_b));
         if old != new {
             let diff = TextDiff::from_lines(&old, &new);
-            let diff = diff.unified_diff().header(&format!("A {name}"), &format!("B {name}")).to_string();
+            let diff =
+                diff.unified_diff().header(&format!("A {name}"), &format!("B {name}")).to_string();
             changes.push(TemplateChange { name, diff });
         }
     }
@@ -175,8 +185,7 @@ mod tests {
         let list = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let (a, b) = (list(&["a b", "c d", "e f"]), list(&["a b", "e f"]));
         let found = compare(&a, &b);
-        let expected =
-            Merges { a: 3, b: 2, only_in_a: 1, only_in_b: 0, first_difference: Some(1) };
+        let expected = Merges { a: 3, b: 2, only_in_a: 1, only_in_b: 0, first_difference: Some(1) };
         assert_eq!(found, expected);
         assert_eq!(compare(&a, &a).first_difference, None);
         assert_eq!(compare(&a, &a[..2]).first_difference, Some(2));

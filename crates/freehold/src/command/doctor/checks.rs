@@ -53,14 +53,17 @@ pub(super) fn findings(report: &Report, chosen: Isa) -> Vec<Finding> {
 
 fn memory(report: &Report) -> Option<Finding> {
     let free = report.machine.memory.free();
-    let advice = "close other programs, or take a small model in Q4_K; `freehold plan MODEL` says what fits";
+    let advice =
+        "close other programs, or take a small model in Q4_K; `freehold plan MODEL` says what fits";
     match free {
         free if free < Bytes::mib(512) => {
             finding(Level::Problem, format!("only {free} of memory can be had"), advice)
         }
-        free if free < Bytes::gib(4) => {
-            finding(Level::Warning, format!("{free} of memory can be had: enough for small models"), advice)
-        }
+        free if free < Bytes::gib(4) => finding(
+            Level::Warning,
+            format!("{free} of memory can be had: enough for small models"),
+            advice,
+        ),
         _ => None,
     }
 }
@@ -99,7 +102,11 @@ fn threads(report: &Report) -> Option<Finding> {
         return None;
     }
     let what = format!("FREEHOLD_THREADS is {threads}, this process may use {usable}");
-    finding(Level::Warning, what, "unset FREEHOLD_THREADS: threads beyond the processor's wait for one another")
+    finding(
+        Level::Warning,
+        what,
+        "unset FREEHOLD_THREADS: threads beyond the processor's wait for one another",
+    )
 }
 
 fn quota(report: &Report) -> Option<Finding> {
@@ -135,7 +142,11 @@ fn disk(report: &Report) -> Option<Finding> {
 fn gpu(report: &Report) -> Option<Finding> {
     let gpu = report.machine.gpus.first()?;
     let name = weights::shown(&gpu.name);
-    finding(Level::Note, format!("{name} is seen and not used"), "this version computes on the processor")
+    finding(
+        Level::Note,
+        format!("{name} is seen and not used"),
+        "this version computes on the processor",
+    )
 }
 
 #[cfg(test)]

@@ -37,7 +37,8 @@ pub(super) fn of(checkpoint: &Checkpoint) -> About {
     }
     let mut about = metadata.folder().map(of_folder).unwrap_or_default();
     let stated = metadata.safetensors();
-    for (key, place) in [("license", &mut about.licence), ("quantized_by", &mut about.quantized_by)] {
+    for (key, place) in [("license", &mut about.licence), ("quantized_by", &mut about.quantized_by)]
+    {
         if place.is_none() {
             *place = stated.get(key).cloned();
         }
@@ -91,7 +92,9 @@ fn of_folder(folder: &Folder) -> About {
     let file = |path: std::path::PathBuf| Some(path.file_name()?.to_string_lossy().into_owned());
     let licence_files = folder.licences().into_iter().filter_map(file).collect();
     let name = text(folder.config(), "_name_or_path").filter(|name| !name.is_empty());
-    let Some(card) = folder.card() else { return About { name, licence_files, ..About::default() } };
+    let Some(card) = folder.card() else {
+        return About { name, licence_files, ..About::default() };
+    };
     let get = |key: &str| text(&card.keys, key);
     About {
         name: get("model_name").or(name),
@@ -117,7 +120,9 @@ fn text(map: &Map<String, Value>, key: &str) -> Option<String> {
 fn list(map: &Map<String, Value>, key: &str) -> Vec<String> {
     match map.get(key) {
         Some(Value::String(text)) => vec![text.clone()],
-        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Some(Value::Array(items)) => {
+            items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        }
         _ => vec![],
     }
 }
@@ -141,13 +146,18 @@ mod tests {
         };
         let about = of_keys(&keys);
         assert_eq!(about.licence.as_deref(), Some("apache-2.0"));
-        assert_eq!(about.base_models, ["Org Big (https://example.org/big)", "https://example.org/other"]);
+        assert_eq!(
+            about.base_models,
+            ["Org Big (https://example.org/big)", "https://example.org/other"]
+        );
         assert_eq!((about.tags.len(), about.languages), (2, vec!["en".to_owned()]));
     }
 
     #[test]
     fn a_lying_count_of_base_models_ends() {
-        let Value::Object(keys) = json!({ "general.base_model.count": u64::MAX }) else { unreachable!() };
+        let Value::Object(keys) = json!({ "general.base_model.count": u64::MAX }) else {
+            unreachable!()
+        };
         assert!(of_keys(&keys).base_models.is_empty());
     }
 }

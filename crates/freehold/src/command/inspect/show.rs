@@ -77,7 +77,8 @@ impl Page {
     }
 
     fn model(&mut self, report: &Report) {
-        let architecture = report.architecture.as_deref().map_or_else(|| "not stated".to_owned(), shown);
+        let architecture =
+            report.architecture.as_deref().map_or_else(|| "not stated".to_owned(), shown);
         let Some(model) = &report.model else {
             self.fact("architecture", architecture);
             let numbers: u64 = report.formats.iter().map(|share| share.elements).sum();
@@ -104,7 +105,8 @@ impl Page {
         let cache = Bytes(2 * model.kv_numbers_per_token);
         self.fact("cache", format!("{cache} a token in F16"));
         if !report.unused.is_empty() {
-            let listed: Vec<String> = report.unused.iter().take(4).map(|name| shown(name)).collect();
+            let listed: Vec<String> =
+                report.unused.iter().take(4).map(|name| shown(name)).collect();
             let more = if report.unused.len() > 4 { ", ..." } else { "" };
             self.fact("not used", format!("{}: {}{more}", report.unused.len(), listed.join(", ")));
         }
@@ -113,12 +115,22 @@ impl Page {
     fn attention(&mut self, model: &Facts) {
         for (at, kind) in model.attention.iter().enumerate() {
             let window = kind.window.map(|window| format!(", window {window}")).unwrap_or_default();
-            let layers = if model.attention.len() > 1 { format!(", {} layers", kind.layers) } else { String::new() };
-            let value =
-                if kind.value_dim == kind.head_dim { String::new() } else { format!(" (values {})", kind.value_dim) };
+            let layers = if model.attention.len() > 1 {
+                format!(", {} layers", kind.layers)
+            } else {
+                String::new()
+            };
+            let value = if kind.value_dim == kind.head_dim {
+                String::new()
+            } else {
+                format!(" (values {})", kind.value_dim)
+            };
             let label = if at == 0 { "attention" } else { "" };
             let (heads, kv_heads, dim) = (kind.heads, kind.kv_heads, kind.head_dim);
-            self.fact(label, format!("{heads} heads, {kv_heads} of keys, of {dim}{value}{window}{layers}"));
+            self.fact(
+                label,
+                format!("{heads} heads, {kv_heads} of keys, of {dim}{value}{window}{layers}"),
+            );
         }
     }
 
@@ -165,7 +177,13 @@ impl Page {
         let ends: Vec<String> = tokenizer.ends.iter().map(|end| shown(end)).collect();
         if tokenizer.vocab.is_some() {
             let begin = tokenizer.begin.as_deref().map_or_else(|| "none".to_owned(), shown);
-            self.fact("", format!("begin {begin}, end {}", if ends.is_empty() { "none".into() } else { ends.join(" ") }));
+            self.fact(
+                "",
+                format!(
+                    "begin {begin}, end {}",
+                    if ends.is_empty() { "none".into() } else { ends.join(" ") }
+                ),
+            );
         }
         if report.templates.is_empty() {
             self.fact("template", "none: the model can continue text (--raw), not chat");
@@ -183,7 +201,7 @@ impl Page {
             }
             self.fact(label, what);
             if let Some(sha256) = &template.sha256 {
-                self.fact("", format!("sha256 {sha256}"));
+                self.fact("  sha256", sha256);
             }
         }
     }
@@ -195,7 +213,11 @@ impl Page {
         self.stated("author", about.author.as_ref());
         self.stated("organization", about.organization.as_ref());
         if about.licence.is_none() && about.licence_name.is_none() {
-            let files = if about.licence_files.is_empty() { "not stated" } else { "stated only by its files" };
+            let files = if about.licence_files.is_empty() {
+                "not stated"
+            } else {
+                "stated only by its files"
+            };
             let files = self.colours.yellow(files);
             self.fact("licence", files);
         }
@@ -205,9 +227,13 @@ impl Page {
         for file in &about.licence_files {
             self.fact("licence file", shown(file));
         }
-        let relation = about.base_model_relation.as_deref().map(|relation| format!(" ({})", shown(relation)));
+        let relation =
+            about.base_model_relation.as_deref().map(|relation| format!(" ({})", shown(relation)));
         for base in &about.base_models {
-            self.fact("base model", format!("{}{}", shown(base), relation.as_deref().unwrap_or_default()));
+            self.fact(
+                "base model",
+                format!("{}{}", shown(base), relation.as_deref().unwrap_or_default()),
+            );
         }
         self.stated("quantized by", about.quantized_by.as_ref());
         self.stated("source", about.source.as_ref());
@@ -229,8 +255,12 @@ impl Page {
     }
 
     fn tensors(&mut self, tensors: &[Tensor]) {
-        let columns =
-            [("tensor", Align::Left), ("shape", Align::Left), ("format", Align::Left), ("bytes", Align::Right)];
+        let columns = [
+            ("tensor", Align::Left),
+            ("shape", Align::Left),
+            ("format", Align::Left),
+            ("bytes", Align::Right),
+        ];
         let mut table = Table::new(columns);
         for tensor in tensors {
             let shape = tensor.shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ");

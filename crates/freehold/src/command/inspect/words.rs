@@ -50,7 +50,8 @@ pub(super) fn tokenizer(
     }
     let more = tokenizer.findings_total() - tokenizer.findings().len();
     if more > 0 {
-        findings.push(Finding { about: "tokenizer", what: format!("and {more} more of these kinds") });
+        findings
+            .push(Finding { about: "tokenizer", what: format!("and {more} more of these kinds") });
     }
     let misfit = model.and_then(|model| tokenizer.check_rows(model.vocab).err());
     let specials = tokenizer.specials();
@@ -113,7 +114,8 @@ pub(super) fn templates(checkpoint: &Checkpoint, findings: &mut Vec<Finding>) ->
     let set = match chat::templates(checkpoint) {
         Ok(set) => set,
         Err(error) => {
-            findings.push(Finding { about: "template", what: format!("cannot be read: {error:#}") });
+            findings
+                .push(Finding { about: "template", what: format!("cannot be read: {error:#}") });
             return vec![];
         }
     };

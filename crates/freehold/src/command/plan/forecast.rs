@@ -43,7 +43,12 @@ impl Forecast<'_> {
             as_is,
             bits_per_weight: weights.bits_per_weight(),
             file_bytes: Bytes(weights.file),
-            memory: Memory { weights: own, kv_cache: self.kv_cache, activations: self.activations, total },
+            memory: Memory {
+                weights: own,
+                kv_cache: self.kv_cache,
+                activations: self.activations,
+                total,
+            },
             fits: total <= self.free,
             largest_context: self.largest_context(own),
             prompt_tokens_per_s: self.prompt(weights),
@@ -82,7 +87,13 @@ impl Forecast<'_> {
         self.speeds(weights, users, &step, self.context - 1)
     }
 
-    fn speeds(&self, weights: &Weights, tokens: usize, step: &dyn Fn(usize) -> Step, deep: usize) -> Speeds {
+    fn speeds(
+        &self,
+        weights: &Weights,
+        tokens: usize,
+        step: &dyn Fn(usize) -> Step,
+        deep: usize,
+    ) -> Speeds {
         let at = |depth| predict(&weights.step(self.model, &step(depth)), self.limits);
         let (start, end) = (at(0), at(deep));
         Speeds {
