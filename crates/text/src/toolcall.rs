@@ -360,6 +360,10 @@ impl CallParser {
     fn bare(&mut self, last: bool) -> Option<bool> {
         let word = self.held.trim_start();
         let space = self.held.len() - word.len();
+        // More white space than a little begins no call.
+        if space > 64 {
+            return None;
+        }
         if !self.format.bare(word, &self.tools, last)? {
             return Some(false);
         }

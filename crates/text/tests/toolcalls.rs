@@ -6,7 +6,7 @@ use std::fs;
 
 use serde_json::{Map, Value as Json};
 use text::message::{Message, Tool};
-use text::reasoning::{ReasoningFormat, Splitter};
+use text::reasoning::{Opened, ReasoningFormat, Splitter};
 use text::template::{ChatTemplate, DateTime, RenderRequest, Specials};
 use text::toolcall::{CallParser, Event, OutputParser, ToolFormat};
 
@@ -158,6 +158,182 @@ fn outputs_of_many_models() {
     for text in &wrong {
         println!("{text}");
     }
-    assert!(calls_right >= 1, "{calls_right} of {calls_all}");
-    assert!(right >= 1, "{right} of {all}");
+    assert!(!wrong.iter().any(|text| text.starts_with("CUTS")), "the cuts matter");
+    // What is left: notations not read (Gemma 4, MiniMax-M3), a peer's own tolerances.
+    assert!(calls_right >= 181, "{calls_right} of {calls_all}");
+    assert!(right >= 268, "{right} of {all}");
+}
+
+fn declared() -> Vec<Tool> {
+    let tool = |name: &str| {
+        serde_json::json!({"type": "function", "function": {"name": name, "parameters": {
+            "type": "object",
+            "properties": {"a": {"type": "integer"}, "b": {"type": "string"}}
+        }}})
+    };
+    tools(&serde_json::json!([tool("f"), tool("get_weather")]))
+}
+
+fn answers(format: &str, text: &str, step: usize) -> Output {
+    let calls = CallParser::new(ToolFormat::named(format).unwrap(), &declared());
+    let splitter = match format {
+        "harmony" => ReasoningFormat::named("harmony").unwrap().splitter(Opened::No),
+        _ => Splitter::plain(),
+    };
+    run(OutputParser::new(splitter, Some(calls)), text, step)
+}
+
+#[test]
+fn notations_the_cases_do_not_show() {
+    for (format, text) in [
+        ("llama-json", r#"{"name": "f", "parameters": {"a": 1, "b": "x"}}"#),
+        ("llama-json", r#" {"name":"f","parameters":{"a":1,"b":"x"}}"#),
+        (
+            "llama-json",
+            r#"<|python_tag|>{"type": "function", "name": "f", "parameters": {"a": 1, "b": "x"}}"#,
+        ),
+        ("llama-pythonic", "[f(a=1, b='x')]"),
+        ("granite", r#"<|tool_call|>[{"name": "f", "arguments": {"a": 1, "b": "x"}}]"#),
+        (
+            "deepseek",
+            "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{\"a\": 1, \"b\": \"x\"}<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+        ),
+        ("hermes", r#"<tool_call>{"arguments": {"a": 1, "b": "x"}, "name": "f"}</tool_call>"#),
+        (
+            "hermes",
+            r#"<tool_call>{"name": "f", "arguments": "{\"a\": 1, \"b\": \"x\"}"}</tool_call>"#,
+        ),
+        ("hermes", r#"<tool_call>{"name": "f", "arguments": {"a": 1, "b": "x"}}"#),
+        (
+            "harmony",
+            r#"<|channel|>commentary to=functions.f <|constrain|>json<|message|>{"a": 1, "b": "x"}<|call|>"#,
+        ),
+    ] {
+        for step in [1, 2, 5, usize::MAX] {
+            let out = answers(format, text, step);
+            assert_eq!(out.malformed, Vec::<String>::new(), "{format} {text}");
+            assert_eq!((out.calls.len(), out.content.as_str()), (1, ""), "{format} {text}");
+            let arguments: Json = serde_json::from_str(&out.calls[0].1).unwrap();
+            assert_eq!(
+                (out.calls[0].0.as_str(), arguments),
+                ("f", serde_json::json!({"a": 1, "b": "x"}))
+            );
+        }
+    }
+    for text in ["{\"name\": \"Ann\", \"age\": 3}", "[1, 2]", "[f](url)", "{ }", "{\"nam"] {
+        for format in ["llama-json", "llama-pythonic"] {
+            let out = answers(format, text, 1);
+            assert_eq!((out.calls.len(), out.content.as_str()), (0, text), "{format}");
+        }
+    }
+}
+
+#[test]
+fn broken_calls_are_errors_with_their_text() {
+    for text in [
+        r#"<tool_call>{"name": "f", "arguments": {"a": }}</tool_call>"#,
+        r#"<tool_call>{"name": "f", "arguments": [1]}</tool_call>"#,
+        r#"<tool_call>{"arguments": {}}</tool_call>"#,
+        r#"<tool_call>{"name": 5}</tool_call>"#,
+        r#"<tool_call>{"name": "f", "arguments": {"a": 1"#,
+        "<tool_call>call f please</tool_call>",
+        "<tool_call></tool_call>",
+        "<tool_call>",
+        r#"<tool_call>{"name": "f" "x"}</tool_call>"#,
+    ] {
+        let whole = answers("hermes", text, usize::MAX);
+        assert_eq!(whole.malformed.len(), 1, "{text}: {whole:?}");
+        assert!(whole.malformed[0].contains(text), "{whole:?}");
+        assert!(whole.calls.iter().all(|call| !call.3), "{whole:?}");
+        assert_eq!(answers("hermes", text, 1), whole);
+        // The next call is read again, unless this one has no end.
+        if !text.ends_with("</tool_call>") {
+            continue;
+        }
+        let more = format!("{text}<tool_call>{{\"name\": \"f\"}}</tool_call>bye");
+        let next = answers("hermes", &more, 3);
+        assert_eq!((next.malformed.len(), next.content.as_str()), (1, "bye"), "{next:?}");
+        assert!(next.calls.last().unwrap().3);
+    }
+}
+
+/// T13: a megabyte of brackets that never close, in every notation, in time.
+#[test]
+fn t13_unbalanced_megabytes() {
+    for format in text::toolcall::FORMATS {
+        for opening in format.marks() {
+            for filler in ["{", "[", "\"", "x", "{\"a\":", "\n", "<", "(", "f(\"", "<parameter=a>"]
+            {
+                let start = std::time::Instant::now();
+                let calls = CallParser::new(format, &declared());
+                let mut parser = OutputParser::new(Splitter::plain(), Some(calls));
+                let mut out = Output::default();
+                collect(parser.push(opening), &mut out);
+                let chunk = filler.repeat(64);
+                for _ in 0..(1 << 20) / chunk.len() {
+                    collect(parser.push(&chunk), &mut out);
+                }
+                collect(parser.finish(), &mut out);
+                let took = start.elapsed();
+                assert!(took.as_secs() < 2, "{} {opening} {filler}: {took:?}", format.name);
+            }
+        }
+    }
+}
+
+/// However an output is cut, the events are the same.
+#[test]
+fn calls_do_not_depend_on_the_cuts() {
+    let mut seed = 3u64;
+    let mut random = |n: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % n
+    };
+    for format in text::toolcall::FORMATS {
+        let words: Vec<&str> = format
+            .marks()
+            .chain([
+                "{\"name\": \"f\", \"arguments\": {\"a\": 1}}",
+                "[",
+                "]",
+                "{",
+                "}",
+                "f",
+                "\n",
+                " ",
+                ",",
+                "text",
+                "<function=f>",
+                "<parameter=a>",
+                "1",
+                "</parameter>",
+                "</function>",
+                "</tool_call>",
+                "[ARGS]",
+                "<arg_key>",
+                "a",
+                "</arg_key>",
+                "<arg_value>",
+                "</arg_value>",
+                "f(a=1)",
+                "\"",
+                "<|message|>",
+                "<tool_call>",
+                "{\"a\": 1}",
+                "é",
+                "<｜DSML｜invoke name=\"f\">",
+                "<|END_ACTION|>",
+            ])
+            .collect();
+        for _ in 0..150 {
+            let mut text = String::new();
+            for _ in 0..random(14) {
+                text.push_str(words[random(words.len())]);
+            }
+            let whole = answers(format.name, &text, usize::MAX);
+            for step in [1, 3] {
+                assert_eq!(answers(format.name, &text, step), whole, "{} {text:?}", format.name);
+            }
+        }
+    }
 }

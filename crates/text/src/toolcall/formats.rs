@@ -416,6 +416,9 @@ impl ToolFormat {
                 if self.bare != Bare::NameLine {
                     return Some(true);
                 }
+                if after.len() - after.trim_start().len() > 64 {
+                    return None;
+                }
                 match after.trim_start().chars().next() {
                     Some('{') => Some(true),
                     Some(_) => None,

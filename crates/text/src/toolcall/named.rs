@@ -75,6 +75,9 @@ impl Named {
             State::Tail => {
                 let word = held.trim_start();
                 let space = held.len() - word.len();
+                if word.is_empty() && space > 0 {
+                    return Step::Took(space);
+                }
                 let close = self.spec.close;
                 if let Some(mark) = close.iter().find(|mark| word.starts_with(**mark)) {
                     return Step::Took(space + mark.len());
@@ -128,6 +131,9 @@ impl Named {
         let word = held.trim_start();
         let space = held.len() - word.len();
         if self.scan.is_before() {
+            if word.is_empty() && space > 0 {
+                return Step::Took(space);
+            }
             if word.starts_with("```json") {
                 return Step::Took(space + 7);
             }

@@ -51,10 +51,10 @@ impl Pythonic {
         match self.state {
             State::Before => {
                 let word = held.trim_start();
-                if word.is_empty() {
-                    return Step::Wait;
-                }
                 let space = held.len() - word.len();
+                if word.is_empty() && space > 0 {
+                    return Step::Took(space);
+                }
                 if !word.starts_with('[') {
                     return Step::Bad("no list of calls".to_owned());
                 }
@@ -65,6 +65,9 @@ impl Pythonic {
             State::Tail => {
                 let word = held.trim_start();
                 let space = held.len() - word.len();
+                if word.is_empty() && space > 0 {
+                    return Step::Took(space);
+                }
                 if let Some(mark) = self.spec.close.iter().find(|m| word.starts_with(**m)) {
                     return Step::Done(space + mark.len());
                 }

@@ -79,6 +79,9 @@ impl Tagged {
     fn block(&mut self, held: &str, last: bool) -> Step {
         let word = held.trim_start();
         let space = held.len() - word.len();
+        if word.is_empty() && space > 0 {
+            return Step::Took(space);
+        }
         if word.starts_with(self.spec.call) {
             self.state = State::Name;
             return Step::Took(space + self.spec.call.len());
@@ -125,6 +128,9 @@ impl Tagged {
     fn parameters(&mut self, held: &str, sink: &mut Sink<'_>) -> Step {
         let word = held.trim_start();
         let space = held.len() - word.len();
+        if word.is_empty() && space > 0 {
+            return Step::Took(space);
+        }
         if word.starts_with(self.spec.parameter) {
             self.state = State::Key;
             return Step::Took(space + self.spec.parameter.len());
