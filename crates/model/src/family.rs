@@ -10,7 +10,7 @@ use crate::{
     Error, Facts, Graph,
     names::Names,
     net::{Bias, Flat, Net, Scope, Weight},
-    op::{Activation, Mask},
+    op::Mask,
 };
 
 pub mod cohere;
@@ -211,14 +211,6 @@ impl std::fmt::Debug for Parts<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Parts")
     }
-}
-
-/// The usual SwiGLU: `down(silu(gate(h)) * up(h))`.
-#[track_caller]
-pub fn swiglu(h: Flat<'_>, l: Scope, ffn: usize) -> Flat<'_> {
-    let gate = h.linear(l.w("ffn_gate"), ffn);
-    let mixed = gate.activate_mul(Activation::Silu, h.linear(l.w("ffn_up"), ffn));
-    mixed.linear(l.w("ffn_down"), h.width())
 }
 
 /// Nothing more to do: for [`Parts`] that a family leaves alone.

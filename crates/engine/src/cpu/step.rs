@@ -115,7 +115,7 @@ impl Running {
                 unreachable!("experts have rows and routes")
             };
             let routes = self.routes_of(route);
-            let groups = routes.groups(self.graph.nodes[from].rows_per_token > 1);
+            let groups = routes.groups(self.routed(from));
             for (node, out) in (id..id + count).zip(&mut outs) {
                 let (packed, bias) = weights(node);
                 let width = self.graph.nodes[node].width;
@@ -136,6 +136,17 @@ impl Running {
         self.activations = activations;
         for (node, out) in (id..id + count).zip(outs) {
             self.buffers[self.layout.buffers.of[node]] = out;
+        }
+    }
+
+    /// Whether a value's rows lie in order of experts already. (With one expert a token their number does
+    /// not tell.)
+    fn routed(&self, node: usize) -> bool {
+        let node = &self.graph.nodes[node];
+        match node.op {
+            Op::ExpertLinear { .. } => true,
+            Op::ActivateMul(_) | Op::SwigluClamped { .. } => self.routed(node.inputs[0]),
+            _ => false,
         }
     }
 

@@ -55,9 +55,10 @@ fn hugging_face(facts: &Facts<'_>, turning: &Turning<'_>) -> Result<Rope, Error>
     };
     let theta = positive(facts, ("rope_theta", ""), theta)?;
     let context = facts.size_or(CONTEXT, 2048)?;
-    let original = match inner.size_opt((ORIGINAL.0, ""))? {
+    // Said twice, it is the configuration's own that counts.
+    let original = match facts.size_opt((ORIGINAL.0, ""))? {
         Some(original) => original,
-        None => facts.size_or((ORIGINAL.0, ""), context)?,
+        None => inner.size_or((ORIGINAL.0, ""), context)?,
     };
     let factor = || positive(&inner, ("factor", ""), inner.float(("factor", ""))?);
     let name = match inner.text_opt(("rope_type", ""))? {
@@ -92,22 +93,26 @@ fn hugging_face(facts: &Facts<'_>, turning: &Turning<'_>) -> Result<Rope, Error>
                 }
                 _ => yarn_attention(factor, 1.0),
             };
+            // Zero stands for the usual number.
+            let beta = |key: &'static str, usual: f64| -> Result<f64, Error> {
+                let given = inner.float_opt((key, ""))?.filter(|beta| *beta != 0.0);
+                positive(&inner, (key, ""), given.unwrap_or(usual))
+            };
             let exact = !inner.flag_or(("truncate", ""), true)?;
             Scaling::Yarn {
                 factor,
                 original,
-                beta_fast: inner.float_or(("beta_fast", ""), 32.0)?,
-                beta_slow: inner.float_or(("beta_slow", ""), 1.0)?,
+                beta_fast: beta("beta_fast", 32.0)?,
+                beta_slow: beta("beta_slow", 1.0)?,
                 ends: if exact { RampEnds::Exact } else { RampEnds::Rounded },
                 attention,
             }
         }
         "longrope" | "su" => {
             let list = |key: &'static str| divisors(&inner, key, dims);
-            // Without an original context of its own, a file may state the stretch.
             let factor = match inner.float_opt(("factor", ""))? {
-                Some(_) if original == context => factor()?,
-                _ => context as f64 / original as f64,
+                Some(_) => factor()?,
+                None => context as f64 / original as f64,
             };
             let attention = match inner.float_opt(("attention_factor", ""))? {
                 Some(attention) => attention,

@@ -10,7 +10,7 @@ use super::{
     window,
 };
 use crate::{
-    Error, Facts,
+    Dialect, Error, Facts,
     facts::Turning,
     names::LLAMA,
     net::{AttendWith, Bias},
@@ -37,14 +37,20 @@ fn cohere(facts: &Facts<'_>) -> Result<Model, Error> {
     let t = Trunk::read(facts, true, "model.embed_tokens.weight")?;
     let head_norms =
         facts.flag_or(("use_qk_norm", ""), facts.gguf_has("blk.0.attn_q_norm.weight"))?;
-    build(facts, &t, head_norms.into(), &vec![Sight { mask: Mask::Causal, turns: true }; t.layers])
+    let theta = if facts.dialect == Dialect::Gguf { 10_000.0 } else { 500_000.0 };
+    build(
+        facts,
+        &t,
+        (head_norms.into(), theta),
+        &vec![Sight { mask: Mask::Causal, turns: true }; t.layers],
+    )
 }
 
 fn cohere2(facts: &Facts<'_>) -> Result<Model, Error> {
     let t = Trunk::read(facts, true, "model.embed_tokens.weight")?;
     let masks = periodic_windows(facts, t.layers, window(facts, Some(4096))?, 4)?;
     let sight = |mask: Mask| Sight { mask, turns: mask != Mask::Causal };
-    build(facts, &t, HeadNorms::No, &masks.into_iter().map(sight).collect::<Vec<_>>())
+    build(facts, &t, (HeadNorms::No, 10_000.0), &masks.into_iter().map(sight).collect::<Vec<_>>())
 }
 
 /// Whether queries and keys are normed head by head.
@@ -63,14 +69,14 @@ impl From<bool> for HeadNorms {
 fn build(
     facts: &Facts<'_>,
     t: &Trunk,
-    head_norms: HeadNorms,
+    (head_norms, theta): (HeadNorms, f64),
     sights: &[Sight],
 ) -> Result<Model, Error> {
     let d = HeadDims::read(facts, t.hidden)?;
     let eps = facts.epsilon_or(("layer_norm_eps", "attention.layer_norm_epsilon"), 1e-5)?;
     let dims = facts.whole_heads_turn(d.head_dim)?;
     let pairs = RopeStyle::Interleaved;
-    let rope = facts.rope_as(&Turning { hub: pairs, ..Turning::usual(dims, pairs) })?;
+    let rope = facts.rope_as(&Turning { hub: pairs, theta, ..Turning::usual(dims, pairs) })?;
     let bias = facts.flag_or(("attention_bias", ""), facts.gguf_has("blk.0.attn_q.bias"))?;
     let logit_scale = facts.float_or(("logit_scale", "logit_scale"), 0.0625)? as f32;
     let mlp = Gated {

@@ -5,11 +5,14 @@
 //! `modeling_deepseek_v2.py`, `modeling_deepseek_v3.py`. Attention is drawn in its absorbed form: the
 //! query is carried into the latent space, the cache holds the latent and the turned key only.
 
-use super::{Family, Model, Parts, Trunk, as_is, moe};
+use super::{
+    Family, Model, Parts, Trunk, as_is, moe,
+    shared::{Gated, Kept},
+};
 use crate::{
     Dialect, Error, Facts,
     names::{DECODER, Names},
-    net::{AttendWith, Scope, Weight},
+    net::{AttendWith, Bias, Scope, Weight},
     op::{Activation, GroupBy, Groups, Mask, Renormalise, Routing, Score},
     rope::{Rope, RopeStyle, Scaling, yarn_attention},
     source::{Rows, Turn},
@@ -53,22 +56,34 @@ struct Latent {
     rope: Rope,
     scale: f32,
     bias: bool,
+    /// Of the norms on latents: the reference's own, whatever the configuration says of the others.
+    eps: f32,
     /// Whether the checkpoint keeps `attn_k_b` and `attn_v_b` in one tensor.
     fused: bool,
 }
 
 fn build(facts: &Facts<'_>) -> Result<Model, Error> {
     let t = Trunk::read(facts, false, "model.embed_tokens.weight")?;
-    let eps = facts.epsilon(("rms_norm_eps", "attention.layer_norm_rms_epsilon"))?;
-    let a = Latent::read(facts)?;
+    let eps = facts.epsilon_or(("rms_norm_eps", "attention.layer_norm_rms_epsilon"), 1e-6)?;
+    let a = Latent::read(facts, eps)?;
     let ffn = facts.size(("intermediate_size", "feed_forward_length"))?;
-    let dense = facts.count_or(("first_k_dense_replace", "leading_dense_block_count"), 0)?;
+    let dense = dense_layers(facts)?;
     if facts.size_or(("moe_layer_freq", ""), 1)? != 1 {
         let found = facts.size_or(("moe_layer_freq", ""), 1)?;
         return Err(facts.bad(("moe_layer_freq", ""), found, "1, as all releases have"));
     }
     let (experts, bias) = experts(facts)?;
-    let shared = facts.count_or(("n_shared_experts", "expert_shared_count"), 0)? * experts.ffn;
+    let shared = ("n_shared_experts", "expert_shared_count");
+    let silent = facts.dialect == Dialect::HuggingFace && !facts.spelled(shared);
+    let unsaid = if !silent {
+        0
+    } else if v3(facts)? {
+        1
+    } else {
+        2
+    };
+    let shared = facts.count_or(shared, unsaid)? * experts.ffn;
+    let first = Gated { ffn, act: experts.act, bias: Bias::No, kept: Kept::Apart };
     let parts = Parts {
         embedded: &as_is,
         block: &|x, l| {
@@ -77,14 +92,14 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
                 None => h.linear(l.w("attn_q"), a.q()),
                 Some(rank) => {
                     let low = h.linear(l.w("attn_q_a").bias(a.bias), rank);
-                    low.rms_norm(l.w("attn_q_a_norm"), eps).linear(l.w("attn_q_b"), a.q())
+                    low.rms_norm(l.w("attn_q_a_norm"), a.eps).linear(l.w("attn_q_b"), a.q())
                 }
             };
             let q = q.heads(a.heads);
             let turned = q.slice(a.nope, a.rope_dims).rope(&a.rope);
             let q = q.slice(0, a.nope).linear(a.k_b(l), a.rank).concat(turned);
             let kv = h.linear(l.w("attn_kv_a_mqa").bias(a.bias), a.rank + a.rope_dims);
-            let latent = kv.slice(0, a.rank).rms_norm(l.w("attn_kv_a_norm"), eps).heads(1);
+            let latent = kv.slice(0, a.rank).rms_norm(l.w("attn_kv_a_norm"), a.eps).heads(1);
             let k = latent.concat(kv.slice(a.rank, a.rope_dims).heads(1).rope(&a.rope));
             let with =
                 AttendWith { mask: Mask::Causal, scale: a.scale, softcap: None, sinks: None };
@@ -93,7 +108,7 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
 
             let h = x.rms_norm(l.w("ffn_norm"), eps);
             if l.index() < dense {
-                return x + super::swiglu(h, l, ffn);
+                return x + first.of(h, l);
             }
             let routed = experts.swiglu(h, l, bias.then(|| l.w("exp_probs_b")));
             if shared == 0 {
@@ -101,7 +116,7 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
             }
             let gate = h.linear(l.w("ffn_gate_shexp"), shared);
             let up = h.linear(l.w("ffn_up_shexp"), shared);
-            let own = gate.activate_mul(Activation::Silu, up);
+            let own = gate.activate_mul(experts.act, up);
             x + routed + own.linear(l.w("ffn_down_shexp"), t.hidden)
         },
         norm: &|x, model| x.rms_norm(model.w("output_norm"), eps),
@@ -115,7 +130,7 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
 }
 
 impl Latent {
-    fn read(facts: &Facts<'_>) -> Result<Self, Error> {
+    fn read(facts: &Facts<'_>, eps: f32) -> Result<Self, Error> {
         let heads = facts.size(("num_attention_heads", "attention.head_count"))?;
         let rope_dims = facts.size(("qk_rope_head_dim", "rope.dimension_count"))?;
         let nope = match facts.dialect {
@@ -151,6 +166,7 @@ impl Latent {
             rope,
             scale: (per_head * sharpened * sharpened) as f32,
             bias: facts.flag_or(("attention_bias", ""), false)?,
+            eps: if facts.dialect == Dialect::Gguf { eps } else { 1e-6 },
             fused: facts.dialect == Dialect::HuggingFace
                 || !facts.gguf_has("blk.0.attn_k_b.weight"),
         })
@@ -195,11 +211,27 @@ fn sharpen(facts: &Facts<'_>, rope: &mut Rope) -> Result<f64, Error> {
     Ok(weight.filter(|w| *w != 0.0).map_or(1.0, |weight| yarn_attention(*factor, weight)))
 }
 
-/// The routed experts, and whether choosing them uses a bias.
-fn experts(facts: &Facts<'_>) -> Result<(moe::Experts, bool), Error> {
-    let v3 = match facts.dialect {
+/// Whether experts are routed V3's way.
+fn v3(facts: &Facts<'_>) -> Result<bool, Error> {
+    Ok(match facts.dialect {
         Dialect::HuggingFace => facts.architecture == "deepseek_v3",
         Dialect::Gguf => facts.count_or(("", "expert_gating_func"), 1)? == 2,
+    })
+}
+
+/// How many layers at the front have no experts.
+fn dense_layers(facts: &Facts<'_>) -> Result<usize, Error> {
+    let unsaid = if facts.dialect == Dialect::HuggingFace && v3(facts)? { 3 } else { 0 };
+    facts.count_or(("first_k_dense_replace", "leading_dense_block_count"), unsaid)
+}
+
+/// The routed experts, and whether choosing them uses a bias.
+fn experts(facts: &Facts<'_>) -> Result<(moe::Experts, bool), Error> {
+    let v3 = v3(facts)?;
+    // What the reference puts where a `config.json` is silent.
+    let (unsaid_groups, unsaid_keep, unsaid_scale) = match facts.dialect {
+        Dialect::HuggingFace if v3 => (8, Some(4), 2.5),
+        _ => (1, None, 1.0),
     };
     let method = facts.text_opt(("topk_method", ""))?;
     let grouped = match (method, facts.dialect) {
@@ -211,8 +243,9 @@ fn experts(facts: &Facts<'_>) -> Result<(moe::Experts, bool), Error> {
             return Err(facts.bad(("topk_method", ""), other, known));
         }
     };
-    let count = facts.size_or(("n_group", "expert_group_count"), 1)?;
-    let keep = facts.size_or(("topk_group", "expert_group_used_count"), count)?;
+    let count = facts.size_or(("n_group", "expert_group_count"), unsaid_groups)?;
+    let keep =
+        facts.size_or(("topk_group", "expert_group_used_count"), unsaid_keep.unwrap_or(count))?;
     let by = if v3 { GroupBy::TopTwoSum } else { GroupBy::Max };
     // V2's reference never renormalises, whatever its configuration says.
     let renormalise = v3 && facts.flag_or(("norm_topk_prob", "expert_weights_norm"), true)?;
@@ -221,14 +254,16 @@ fn experts(facts: &Facts<'_>) -> Result<(moe::Experts, bool), Error> {
         score: if v3 { Score::Sigmoid } else { Score::Softmax },
         groups: (grouped && count > 1).then_some(Groups { count, keep, by }),
         renormalise: if renormalise { Renormalise::Yes } else { Renormalise::No },
-        scale: facts.float_or(("routed_scaling_factor", "expert_weights_scale"), 1.0)? as f32,
+        scale: facts.float_or(("routed_scaling_factor", "expert_weights_scale"), unsaid_scale)?
+            as f32,
     };
     let experts = moe::Experts {
         count: facts.size(("n_routed_experts", "expert_count"))?,
         ffn: facts.size(("moe_intermediate_size", "expert_feed_forward_length"))?,
         routing,
+        act: facts.activation("hidden_act", Activation::Silu)?,
     };
-    let dense = facts.count_or(("first_k_dense_replace", "leading_dense_block_count"), 0)?;
+    let dense = dense_layers(facts)?;
     let bias = match facts.dialect {
         Dialect::HuggingFace => v3,
         Dialect::Gguf => facts.tensors.shape(&format!("blk.{dense}.exp_probs_b.bias")).is_some(),

@@ -59,7 +59,7 @@ fn build(facts: &Facts<'_>, heads: HeadDefaults, after: &After) -> Result<Model,
     let pairs = RopeStyle::Interleaved;
     let rope = facts.rope_as(&Turning { hub: pairs, ..Turning::usual(dims, pairs) })?;
     let bias = match facts.dialect {
-        Dialect::HuggingFace => facts.flag_or(("attention_bias", ""), false)?,
+        Dialect::HuggingFace => facts.flag_or(("attention_bias", ""), true)?,
         Dialect::Gguf => facts.gguf_has("blk.0.attn_q.bias"),
     };
     let mlp = Gated {

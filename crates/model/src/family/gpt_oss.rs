@@ -3,13 +3,14 @@
 //!
 //! OpenAI 2025 (arXiv 2508.10925). Reference: transformers `modeling_gpt_oss.py`.
 
-use super::{Family, HeadDims, Model, Parts, Trunk, as_is};
+use super::{Family, HeadDefaults, HeadDims, Model, Parts, Trunk, as_is, window};
 use crate::{
     Dialect, Error, Facts,
+    facts::Turning,
     names::{DECODER, Names},
     net::{AttendWith, Scope, Weight},
     op::{Mask, Renormalise, Routing, Score},
-    rope::RopeStyle,
+    rope::{RampEnds, Rope, RopeStyle, Scaling, yarn_attention},
     source::{Rows, Turn},
 };
 
@@ -40,9 +41,10 @@ const LIMIT: f64 = 7.0;
 
 fn build(facts: &Facts<'_>) -> Result<Model, Error> {
     let t = Trunk::read(facts, false, "model.embed_tokens.weight")?;
-    let d = HeadDims::read(facts, t.hidden)?;
-    let eps = facts.epsilon(("rms_norm_eps", "attention.layer_norm_rms_epsilon"))?;
-    let rope = facts.rope(d.head_dim, RopeStyle::Halves)?;
+    let heads = HeadDefaults { heads: None, kv_heads: Some(8), head_dim: Some(64) };
+    let d = HeadDims::read_or(facts, t.hidden, heads)?;
+    let eps = facts.epsilon_or(("rms_norm_eps", "attention.layer_norm_rms_epsilon"), 1e-5)?;
+    let rope = rope(facts, d.head_dim)?;
     let bias = facts.flag_or(("attention_bias", ""), true)?;
     let masks = masks(facts, t.layers)?;
     let experts = facts.size(("num_local_experts", "expert_count"))?;
@@ -87,6 +89,26 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
         logits: &as_is,
     };
     t.decoder(facts, &NAMES, &parts)
+}
+
+/// YaRN as released, where a `config.json` is silent about it.
+fn rope(facts: &Facts<'_>, head_dim: usize) -> Result<Rope, Error> {
+    let dims = facts.whole_heads_turn(head_dim)?;
+    let theta = if facts.dialect == Dialect::Gguf { 10_000.0 } else { 150_000.0 };
+    let rope = facts.rope_as(&Turning { theta, ..Turning::usual(dims, RopeStyle::Halves) })?;
+    let given = facts.value(("rope_parameters", "")).or(facts.value(("rope_scaling", "")));
+    if facts.dialect == Dialect::Gguf || given.is_some() {
+        return Ok(rope);
+    }
+    let scaling = Scaling::Yarn {
+        factor: 32.0,
+        original: 4096,
+        beta_fast: 32.0,
+        beta_slow: 1.0,
+        ends: RampEnds::Exact,
+        attention: yarn_attention(32.0, 1.0),
+    };
+    Ok(Rope { scaling, ..rope })
 }
 
 /// How a checkpoint keeps the experts.
@@ -141,7 +163,8 @@ fn masks(facts: &Facts<'_>, layers: usize) -> Result<Vec<Mask>, Error> {
     if listed {
         return super::windows(facts, layers);
     }
-    let window = facts.size(("sliding_window", "attention.sliding_window"))?;
+    let key = ("sliding_window", "attention.sliding_window");
+    let window = window(facts, Some(128))?.ok_or_else(|| facts.missing(key))?;
     let mask = |layer: usize| {
         if layer.is_multiple_of(2) { Mask::Window(window) } else { Mask::Causal }
     };

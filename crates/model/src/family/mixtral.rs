@@ -39,7 +39,10 @@ pub(super) fn build(facts: &Facts<'_>) -> Result<Model, Error> {
     let ffn = facts.size(("intermediate_size", "feed_forward_length"))?;
     let eps = facts.epsilon_or(("rms_norm_eps", "attention.layer_norm_rms_epsilon"), 1e-5)?;
     let experts = facts.size(("num_local_experts", "expert_count"))?;
-    let k = facts.size(("num_experts_per_tok", "expert_used_count"))?;
+    let k = match facts.dialect {
+        Dialect::HuggingFace => facts.size_or(("num_experts_per_tok", ""), 2)?,
+        Dialect::Gguf => facts.size(("", "expert_used_count"))?,
+    };
     let turning = Turning {
         theta: if facts.dialect == Dialect::Gguf { 10_000.0 } else { 1e6 },
         ..Turning::usual(facts.whole_heads_turn(d.head_dim)?, RopeStyle::Interleaved)

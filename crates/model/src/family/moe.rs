@@ -15,6 +15,8 @@ pub(super) struct Experts {
     pub(super) ffn: usize,
     /// How they are chosen.
     pub(super) routing: Routing,
+    /// What opens a gate.
+    pub(super) act: Activation,
 }
 
 impl Experts {
@@ -36,6 +38,7 @@ impl Experts {
                 renormalise: if renormalise { Renormalise::Yes } else { Renormalise::No },
                 scale: 1.0,
             },
+            act: facts.activation("hidden_act", Activation::Silu)?,
         })
     }
 
@@ -51,7 +54,7 @@ impl Experts {
         let routes = h.linear(l.w("ffn_gate_inp"), self.count).route(self.routing, select_bias);
         let gate = h.expert_linear(routes, l.w("ffn_gate_exps"), self.ffn);
         let up = h.expert_linear(routes, l.w("ffn_up_exps"), self.ffn);
-        let mixed = gate.activate_mul(Activation::Silu, up);
+        let mixed = gate.activate_mul(self.act, up);
         mixed.linear(l.w("ffn_down_exps"), hidden).combine()
     }
 }

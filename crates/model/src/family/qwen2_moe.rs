@@ -3,11 +3,14 @@
 //!
 //! Qwen team 2024 (arXiv 2407.10671). Reference: transformers `modeling_qwen2_moe.py`.
 
-use super::{Family, HeadDims, Model, Parts, Trunk, as_is, moe};
+use super::{
+    Family, HeadDefaults, HeadDims, Model, Parts, Trunk, as_is, moe,
+    shared::{Gated, Kept},
+};
 use crate::{
-    Error, Facts,
+    Dialect, Error, Facts,
     names::{DECODER, Names},
-    net::AttendWith,
+    net::{AttendWith, Bias},
     op::{Activation, Mask, Renormalise},
     rope::RopeStyle,
 };
@@ -31,16 +34,18 @@ const NAMES: Names = Names {
 
 fn build(facts: &Facts<'_>) -> Result<Model, Error> {
     let t = Trunk::read(facts, false, "model.embed_tokens.weight")?;
-    let d = HeadDims::read(facts, t.hidden)?;
-    let eps = facts.epsilon(("rms_norm_eps", "attention.layer_norm_rms_epsilon"))?;
-    let rope = facts.rope(d.head_dim, RopeStyle::Halves)?;
+    let heads = HeadDefaults { kv_heads: Some(16), ..HeadDefaults::default() };
+    let d = HeadDims::read_or(facts, t.hidden, heads)?;
+    let eps = facts.epsilon_or(("rms_norm_eps", "attention.layer_norm_rms_epsilon"), 1e-6)?;
+    let rope = facts.rope(facts.whole_heads_turn(d.head_dim)?, RopeStyle::Halves)?;
     let bias = facts.flag_or(("qkv_bias", ""), true)?;
-    let windows = super::windows(facts, t.layers)?;
+    let windows = windows(facts, t.layers)?;
     let experts = moe::Experts::read(facts, Renormalise::No)?;
     let sparse = moe::sparse_layers(facts, t.layers)?;
     let ffn = facts.size(("intermediate_size", "feed_forward_length"))?;
     let shared_key = ("shared_expert_intermediate_size", "expert_shared_feed_forward_length");
     let shared = facts.size(shared_key)?;
+    let dense = Gated { ffn, act: experts.act, bias: Bias::No, kept: Kept::Apart };
     let parts = Parts {
         embedded: &as_is,
         block: &|x, l| {
@@ -54,11 +59,11 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
 
             let h = x.rms_norm(l.w("ffn_norm"), eps);
             if !sparse[l.index()] {
-                return x + super::swiglu(h, l, ffn);
+                return x + dense.of(h, l);
             }
             let gate = h.linear(l.w("ffn_gate_shexp"), shared);
             let up = h.linear(l.w("ffn_up_shexp"), shared);
-            let mixed = gate.activate_mul(Activation::Silu, up);
+            let mixed = gate.activate_mul(experts.act, up);
             let own = mixed.linear(l.w("ffn_down_shexp"), t.hidden);
             let open = h.linear(l.w("ffn_gate_inp_shexp"), 1).activate(Activation::Sigmoid);
             x + experts.swiglu(h, l, None) + own * open
@@ -67,4 +72,20 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
         logits: &as_is,
     };
     t.decoder(facts, &NAMES, &parts)
+}
+
+/// Where no list says which, the reference gives a window to every other layer below `max_window_layers`,
+/// the first one included. (Qwen2's own rule is another.)
+fn windows(facts: &Facts<'_>, layers: usize) -> Result<Vec<Mask>, Error> {
+    let on = facts.flag_or(("use_sliding_window", ""), false)?;
+    if facts.dialect == Dialect::Gguf || !on || facts.value(("layer_types", "")).is_some() {
+        return super::windows(facts, layers);
+    }
+    let window = super::window(facts, Some(4096))?;
+    let below = facts.count_or(("max_window_layers", ""), 28)?;
+    let mask = |layer: usize| match window {
+        Some(window) if layer.is_multiple_of(2) && layer < below => Mask::Window(window),
+        _ => Mask::Causal,
+    };
+    Ok((0..layers).map(mask).collect())
 }
