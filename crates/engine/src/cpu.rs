@@ -99,7 +99,7 @@ impl Backend for Cpu {
         let (rows, ins) = layout.widest_input(&graph, capacity);
         Ok(Box::new(Running {
             activations: Activations::with_capacity(rows, ins),
-            angles: layout.angles(&graph, capacity),
+            angles: Angles::of(&graph, capacity),
             routes: vec![],
             capacity: *capacity,
             kernels,
@@ -171,12 +171,6 @@ impl Layout {
         inputs.max_by_key(|(rows, ins)| Activations::bytes(*rows, *ins)).unwrap_or((1, 32))
     }
 
-    /// One table of cosines and sines for each rotation: `[rows, dims / 2]`.
-    fn angles(&self, graph: &Graph, capacity: &Capacity) -> Vec<Angles> {
-        let table = |dims: usize| vec![0.0; capacity.rows * dims / 2];
-        graph.ropes.iter().map(|r| Angles { cos: table(r.dims), sin: table(r.dims) }).collect()
-    }
-
     fn bytes(&self, graph: &Graph, capacity: &Capacity) -> usize {
         let buffers: usize =
             (0..self.buffers.widths.len()).map(|b| 4 * self.buffer_len(b, capacity)).sum();
@@ -191,6 +185,14 @@ impl Layout {
 struct Angles {
     cos: Vec<f32>,
     sin: Vec<f32>,
+}
+
+impl Angles {
+    /// Room for those of every rotation.
+    fn of(graph: &Graph, capacity: &Capacity) -> Vec<Angles> {
+        let table = |dims: usize| vec![0.0; capacity.rows * dims / 2];
+        graph.ropes.iter().map(|r| Angles { cos: table(r.dims), sin: table(r.dims) }).collect()
+    }
 }
 
 /// A prepared model.

@@ -67,6 +67,9 @@ impl Settings {
     }
 }
 
+/// Told the logits `[vocab]` of one position after another.
+pub type EachLogits<'e> = &'e mut dyn FnMut(usize, &[f32]) -> Result<(), Error>;
+
 /// A loaded model that answers requests.
 pub struct Engine {
     file: Arc<ModelFile>,
@@ -273,7 +276,7 @@ impl Engine {
         &mut self,
         ids: &[u32],
         wanted: Range<usize>,
-        each: &mut dyn FnMut(usize, &[f32]) -> Result<(), Error>,
+        each: EachLogits<'_>,
     ) -> Result<(), Error> {
         let vocab = self.model().vocab;
         if ids.is_empty() {

@@ -278,7 +278,7 @@ fn matrix_rows(param: &Param) -> usize {
 
 /// The biases of a stack of experts: `[1, experts, out]`.
 fn is_bias(param: &Param) -> bool {
-    param.name.ends_with(".bias")
+    param.name.rsplit('.').next() == Some("bias")
 }
 
 /// The configuration to read: dialect, architecture, values. Multimodal checkpoints nest their text model's.
