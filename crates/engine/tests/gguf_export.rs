@@ -4,6 +4,7 @@
 //! The exporter asks the family itself what a GGUF file of it looks like: the graph drawn from GGUF
 //! metadata says which tensor each parameter is cut from, and the parameters' numbers, read from
 //! safetensors, are laid there.
+#![allow(clippy::print_stdout, reason = "figures for those who look")]
 
 use std::{
     collections::BTreeMap,

@@ -3,6 +3,7 @@
 //! The goldens are tiny models of real architectures, run by transformers in F32
 //! (`../shared/data/goldens_open`). Promised: `max |Δlogit| ≤ 1e-3 · max |logit|`, and greedy
 //! continuations token for token as far as the reference's own margin exceeds that error.
+#![allow(clippy::print_stdout, reason = "figures for those who look")]
 
 use std::{path::Path, sync::Arc};
 

@@ -147,7 +147,8 @@ fn request(prompt: Vec<u32>, seed: u64) -> Request {
 }
 
 fn answers(engine: &mut Engine) -> Vec<(RequestId, Vec<u32>)> {
-    let mut answers: std::collections::BTreeMap<RequestId, Vec<u32>> = Default::default();
+    let mut answers: std::collections::BTreeMap<RequestId, Vec<u32>> =
+        std::collections::BTreeMap::new();
     for event in engine.run_to_end().expect("runs") {
         if let Event::Token { request, id, .. } = event {
             answers.entry(request).or_default().push(id);

@@ -4,6 +4,7 @@
 //! shared goldens leave out: windows, biases, stretched rotations, other activations, norms on heads,
 //! routing rules. Promised here: `max |Δlogit| ≤ 1e-4 · max |logit|` on every backend, and that the
 //! same configuration in an older style, or without what equals the defaults, means the same.
+#![allow(clippy::print_stdout, reason = "figures for those who look")]
 
 use std::{
     fs,

@@ -4,6 +4,7 @@
 //! `../shared/data/quant_goldens`: transformers ran the weights that gguf-py decodes from each file.
 //! Promised: exact precision within 1e-3 of the largest logit; fast precision (8-bit activations) within
 //! the 0.5 of log-probability that llama.cpp's own 8-bit activations reach on the same files.
+#![allow(clippy::print_stdout, reason = "figures for those who look")]
 
 use std::{path::Path, sync::Arc};
 
