@@ -274,7 +274,7 @@ fn any(meter: &Meter, items: &[Value], needle: &Value) -> Res<bool> {
 /// The items a loop walks.
 pub(super) fn iterate(meter: &Rc<Meter>, value: &Value) -> Res<Vec<Value>> {
     let reserve = |count: usize| -> Res<()> {
-        meter.spend(count as u64 / 8)?;
+        meter.spend(count as u64 / 4)?;
         meter.charge(count.saturating_mul(size_of::<Value>())).map(drop)
     };
     Ok(match value {

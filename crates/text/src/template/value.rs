@@ -96,7 +96,7 @@ pub(super) struct Generator {
 
 impl Generator {
     pub(super) fn new(meter: &Rc<Meter>, items: Vec<Value>) -> Res<Rc<Self>> {
-        meter.spend(items.len() as u64 / 8)?;
+        meter.spend(items.len() as u64 / 2)?;
         let charge = meter.charge(64 + weight(&items))?;
         let depth = nesting(&items)?;
         Ok(Rc::new(Self { items: RefCell::new(items), depth, _charge: charge }))
@@ -145,7 +145,7 @@ fn deeper(depth: usize) -> Res<usize> {
 
 impl Seq {
     pub(super) fn new(meter: &Rc<Meter>, items: Vec<Value>) -> Res<Rc<Self>> {
-        meter.spend(items.len() as u64 / 8)?;
+        meter.spend(items.len() as u64 / 2)?;
         let charge = meter.charge(64 + weight(&items))?;
         let depth = nesting(&items)?;
         Ok(Rc::new(Self { items, depth, charge }))
