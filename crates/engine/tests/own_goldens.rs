@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use engine::{Backend, Batch, Capacity, Cpu, ModelFile, Precision, Reference};
+use engine::{Backend, Batch, Capacity, Cpu, Executor, ModelFile, Precision, Reference};
 use kernels::{Isa, KvFormat, PAGE_TOKENS};
 use serde_json::Value;
 use weights::Checkpoint;
@@ -45,36 +45,46 @@ fn numbers(golden: &Value, prompt: &str, key: &str) -> Vec<u32> {
     list.iter().map(|number| number.as_u64().expect("a number") as u32).collect()
 }
 
-/// All logits of each prompt.
-fn logits(
-    backend: &dyn Backend,
-    file: ModelFile,
-    prompts: &[Vec<u32>],
-) -> Result<Vec<Vec<f32>>, String> {
-    let pages = TOKENS_MAX / PAGE_TOKENS;
-    let capacity = Capacity { rows: TOKENS_MAX, wanted: TOKENS_MAX, pages, kv: KvFormat::F32 };
-    let executor = backend.load(Arc::new(file), &capacity, &mut |_, _| {});
-    let mut executor = executor.map_err(|error| error.to_string())?;
-    let pages: Vec<u32> = (0..pages as u32).collect();
-    let run = |ids: &Vec<u32>| {
+/// One sequence on one executor.
+struct Session {
+    executor: Box<dyn Executor>,
+    pages: Vec<u32>,
+    vocab: usize,
+}
+
+impl Session {
+    fn new(backend: &dyn Backend, folder: &Path) -> Result<Self, String> {
+        let file = ModelFile::open(folder).map_err(|error| error.to_string())?;
+        let pages = TOKENS_MAX / PAGE_TOKENS;
+        let capacity = Capacity { rows: TOKENS_MAX, wanted: TOKENS_MAX, pages, kv: KvFormat::F32 };
+        let vocab = file.model().vocab;
+        let executor = backend.load(Arc::new(file), &capacity, &mut |_, _| {});
+        let executor = executor.map_err(|error| error.to_string())?;
+        Ok(Session { executor, pages: (0..pages as u32).collect(), vocab })
+    }
+
+    /// All logits of `ids` from position `first`, of a prompt of `length` tokens.
+    fn logits(&mut self, ids: &[u32], first: usize, length: usize) -> Vec<f32> {
         let mut batch = Batch::default();
-        batch.push(ids, 0, &pages, ids.len(), 0..ids.len());
-        executor.run(&batch).map(<[f32]>::to_vec).map_err(|error| error.to_string())
-    };
-    prompts.iter().map(run).collect()
+        batch.push(ids, first, &self.pages, length, 0..ids.len());
+        self.executor.run(&batch).expect("runs").to_vec()
+    }
+}
+
+fn golden(folder: &Path) -> Value {
+    serde_json::from_slice(&fs::read(folder.join("golden.json")).expect("readable")).expect("JSON")
 }
 
 /// The largest error relative to the largest logit of its prompt, or what went wrong.
 fn compare(backend: &dyn Backend, folder: &Path) -> Result<f32, String> {
-    let text = fs::read(folder.join("golden.json")).expect("readable");
-    let golden: Value = serde_json::from_slice(&text).expect("JSON");
+    let golden = golden(folder);
     let expected = Checkpoint::open(folder.join("golden.safetensors")).expect("opens");
-    let prompts: Vec<Vec<u32>> = PROMPTS.iter().map(|p| numbers(&golden, p, "ids")).collect();
-    let file = ModelFile::open(folder).map_err(|error| error.to_string())?;
-    let vocab = file.model().vocab;
-    let got = logits(backend, file, &prompts)?;
+    let mut session = Session::new(backend, folder)?;
+    let vocab = session.vocab;
     let mut worst = 0.0f32;
-    for (prompt, got) in PROMPTS.into_iter().zip(got) {
+    for prompt in PROMPTS {
+        let ids = numbers(&golden, prompt, "ids");
+        let got = session.logits(&ids, 0, ids.len());
         let positions = numbers(&golden, prompt, "positions");
         let mut rows = vec![0.0; positions.len() * vocab];
         expected.rows_f32(prompt, 0..positions.len(), &mut rows).expect("decodes");
@@ -116,17 +126,39 @@ fn cpu_backend_agrees_on_every_instruction_set() {
     }
 }
 
+#[test]
+fn in_steps_as_at_once_to_the_bit() {
+    for isa in Isa::available() {
+        let backend = Cpu::new(isa, 1).with(Precision::Exact);
+        for folder in folders() {
+            let name = name(&folder);
+            let ids = numbers(&golden(&folder), "long", "ids");
+            let mut session = Session::new(&backend, &folder).expect("loads");
+            let whole = session.logits(&ids, 0, ids.len());
+            let mut pieces = vec![];
+            for piece in [0..1, 1..30, 30..31, 31..32, 32..33, 33..64, 64..65, 65..ids.len()] {
+                pieces.extend(session.logits(&ids[piece.clone()], piece.start, ids.len()));
+            }
+            assert!(whole == pieces, "{} {name}: in steps it says something else", isa.name());
+        }
+    }
+}
+
 /// A copy of a model's folder with another configuration; removed when dropped.
 struct Twin(PathBuf);
 
 impl Twin {
     fn new(folder: &Path, config: &str) -> Self {
-        let unique = format!("freehold-{}-{}-{config}", std::process::id(), name(folder));
+        Self::with(folder, config, &fs::read(folder.join(config)).expect("readable"))
+    }
+
+    fn with(folder: &Path, what: &str, config: &[u8]) -> Self {
+        let unique = format!("freehold-{}-{}-{what}", std::process::id(), name(folder));
         let twin = Twin(std::env::temp_dir().join(unique));
         fs::create_dir_all(&twin.0).expect("a folder of our own");
-        for (from, to) in [(config, "config.json"), ("model.safetensors", "model.safetensors")] {
-            fs::copy(folder.join(from), twin.0.join(to)).expect("copies");
-        }
+        fs::write(twin.0.join("config.json"), config).expect("writes");
+        let weights = "model.safetensors";
+        fs::copy(folder.join(weights), twin.0.join(weights)).expect("copies");
         twin
     }
 }
@@ -162,4 +194,52 @@ fn every_style_of_configuration_means_the_same_model() {
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     assert!(twins >= 110 || std::env::var_os("OWN_GOLDEN").is_some(), "only {twins} twins");
+}
+
+/// A model, a setting that would make it something we do not compute, and the name the refusal gives.
+const REFUSED: &[(&str, &str, &str, &str)] = &[
+    ("deepseek_v2_groups", "topk_method", r#""by_mood""#, "topk_method"),
+    ("deepseek_v3_dense", "moe_layer_freq", "2", "moe_layer_freq"),
+    ("deepseek_v3_halves", "hidden_act", r#""laplace""#, "hidden_act"),
+    ("falcon_groups_one_norm", "parallel_attn", "false", "num_ln_in_parallel_attn"),
+    ("falcon_heads", "alibi", "true", "alibi"),
+    ("falcon_heads", "num_kv_heads", "2", "num_kv_heads"),
+    ("gemma2_uncapped", "use_bidirectional_attention", "true", "use_bidirectional_attention"),
+    ("gemma3_layers", "use_bidirectional_attention", "true", "use_bidirectional_attention"),
+    ("gpt2_by_layer", "add_cross_attention", "true", "add_cross_attention"),
+    ("gpt_oss_odd", "partial_rotary_factor", "0.5", "partial_rotary_factor"),
+    ("llama_biases", "hidden_act", r#""mish""#, "hidden_act"),
+    ("llama_linear", "rope_parameters", r#"{"rope_type": "proportional"}"#, "rope_type"),
+    ("llama_linear", "rope_parameters", r#"{"rope_type": "linear", "factor": 0}"#, "factor"),
+    ("mistral_full", "partial_rotary_factor", "0.5", "partial_rotary_factor"),
+    ("mixtral_one", "num_experts_per_tok", "0", "num_experts_per_tok"),
+    ("olmo3_layers", "layer_types", r#"["chunked_attention", "full_attention"]"#, "layer_types"),
+    ("phi3_window", "attention_bias", "true", "attention_bias"),
+    ("qwen2_moe_norm", "hidden_act", r#""xielu""#, "hidden_act"),
+    ("qwen3_moe_step", "partial_rotary_factor", "0.5", "partial_rotary_factor"),
+    (
+        "qwen3_moe_window",
+        "layer_types",
+        r#"["full_attention", "sliding_attention"]"#,
+        "layer_types",
+    ),
+];
+
+#[test]
+fn what_cannot_be_honoured_is_refused_by_name() {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/own_goldens");
+    for (model, key, value, named) in REFUSED {
+        let folder = all.join(model);
+        let text = fs::read(folder.join("config.json")).expect("readable");
+        let mut config: Value = serde_json::from_slice(&text).expect("JSON");
+        config[*key] = serde_json::from_str(value).expect("JSON");
+        let twin = Twin::with(&folder, &format!("{key}-refused"), config.to_string().as_bytes());
+        match ModelFile::open(&twin.0) {
+            Ok(_) => panic!("{model} with {key} {value} was taken"),
+            Err(error) => {
+                let error = error.to_string();
+                assert!(error.contains(named), "{model} with {key} {value}: {error}");
+            }
+        }
+    }
 }
