@@ -170,6 +170,7 @@ impl Dict {
         if !key.is_hashable() {
             return type_error(format!("unhashable type: '{}'", key.type_name()));
         }
+        self.charge.meter().spend(8)?;
         self.depth = self.depth.max(deeper(value.depth().max(key.depth()))?);
         if let Some(at) = self.position(&key)? {
             self.entries[at].1 = value;

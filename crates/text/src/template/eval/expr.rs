@@ -217,7 +217,7 @@ impl<'t> Interp<'t> {
                 let Some(key) = key.as_str() else {
                     return super::type_error("keywords must be strings");
                 };
-                self.meter.spend(1)?;
+                self.meter.spend(8)?;
                 out.named.push((key.to_owned(), value.clone()));
             }
         }
