@@ -13,34 +13,35 @@ const LINE: usize = 64;
 /// entries.
 const HUGE: usize = 2 << 20;
 
-/// Zeroed bytes that start on a cache line (big ones on a huge page of 2 MiB); the allocation is
-/// exactly the length asked for and never moves.
+/// Zeroed bytes that start on a cache line (big ones on a huge page of 2 MiB); exactly as many as asked
+/// for, and they never move.
 pub struct AlignedBytes {
     start: NonNull<u8>,
+    len: usize,
+    /// What was asked of the system: room to align in. It is asked without an alignment, because only
+    /// then do zeros come as untouched pages; an aligned request is zeroed by hand, on one thread.
+    room: NonNull<u8>,
     layout: Layout,
 }
 
 impl AlignedBytes {
     /// `bytes` zeros. The pages of a big buffer come from the system untouched, so they cost memory
-    /// only once written.
+    /// only once written, and the first to write them may be many threads.
     pub fn zeroed(bytes: usize) -> Result<Self> {
         let align = if bytes >= HUGE { HUGE } else { LINE };
-        let layout =
-            Layout::from_size_align(bytes, align).map_err(|_| Error::OutOfMemory { bytes })?;
-        if bytes == 0 {
-            let start = NonNull::new(std::ptr::without_provenance_mut(align))
-                .expect("an alignment is not zero");
-            return Ok(Self { start, layout });
-        }
-        // SAFETY: the layout's size is not zero.
-        let start =
-            NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(Error::OutOfMemory { bytes })?;
-        Ok(Self { start, layout })
+        let refused = || Error::OutOfMemory { bytes };
+        let room = bytes.checked_add(align).ok_or_else(refused)?;
+        let layout = Layout::from_size_align(room, 1).map_err(|_| refused())?;
+        // SAFETY: the layout's size is at least the alignment, not zero.
+        let room = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or_else(refused)?;
+        // SAFETY: less than `align` bytes on, and there are `bytes + align` of them.
+        let start = unsafe { room.add(room.addr().get().wrapping_neg() % align) };
+        Ok(Self { start, len: bytes, room, layout })
     }
 
     /// How many bytes.
     pub fn len(&self) -> usize {
-        self.layout.size()
+        self.len
     }
 
     /// Whether there are none.
@@ -76,10 +77,8 @@ impl AlignedBytes {
 
 impl Drop for AlignedBytes {
     fn drop(&mut self) {
-        if self.layout.size() != 0 {
-            // SAFETY: allocated in `zeroed` with this layout.
-            unsafe { dealloc(self.start.as_ptr(), self.layout) }
-        }
+        // SAFETY: allocated in `zeroed` with this layout.
+        unsafe { dealloc(self.room.as_ptr(), self.layout) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Loops for NEON. Written with care but never run where this was developed: no such machine there.
 
 mod floats;
+mod linear;
 
 use crate::Isa;
 use crate::table::Table;
@@ -8,7 +9,7 @@ use crate::table::Table;
 /// The NEON loops.
 pub(crate) static TABLE: Table = Table {
     isa: Isa::Neon,
-    linear: crate::scalar::linear::LINEAR,
+    linear: linear::LINEAR,
     rms_norm: floats::rms_norm,
     rms_norm_in_place: floats::rms_norm_in_place,
     layer_norm: floats::layer_norm,
