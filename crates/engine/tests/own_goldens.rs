@@ -196,6 +196,50 @@ fn every_style_of_configuration_means_the_same_model() {
     assert!(twins >= 110 || std::env::var_os("OWN_GOLDEN").is_some(), "only {twins} twins");
 }
 
+#[test]
+fn silence_means_what_it_means_to_transformers() {
+    let (mut failures, mut said, mut refused) = (vec![], 0, 0);
+    for folder in folders() {
+        let golden = golden(&folder);
+        let text = fs::read(folder.join("config.json")).expect("readable");
+        let config: Value = serde_json::from_slice(&text).expect("JSON");
+        let ids = numbers(&golden, "long", "ids");
+        for (key, expected) in golden["without"].as_object().expect("an object") {
+            let mut config = config.clone();
+            config.as_object_mut().expect("an object").remove(key);
+            let what = format!("{key}-without");
+            let twin = Twin::with(&folder, &what, config.to_string().as_bytes());
+            // Refusing is honest; saying something else is not.
+            let mut session = match Session::new(&Reference, &twin.0) {
+                Ok(session) => session,
+                Err(why) => {
+                    println!("{} without {key}: {why}", name(&folder));
+                    refused += 1;
+                    continue;
+                }
+            };
+            said += 1;
+            let got = session.logits(&ids, 0, ids.len());
+            let last = &got[got.len() - session.vocab..];
+            let scale = got.iter().fold(0.0f32, |all, x| all.max(x.abs()));
+            let off = expected
+                .as_array()
+                .expect("a list")
+                .iter()
+                .zip(last)
+                .map(|(a, b)| (a.as_f64().expect("a number") as f32 - b).abs() / scale);
+            let off =
+                off.fold(0.0f32, |all, x| if x.is_nan() { f32::INFINITY } else { all.max(x) });
+            if off > BOUND {
+                failures.push(format!("{} without {key}: off by {off:.2e}", name(&folder)));
+            }
+        }
+    }
+    println!("{said} say the same, {refused} refused");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(said > 4 * refused, "{said} say something, {refused} refused");
+}
+
 /// A model, a setting that would make it something we do not compute, and the name the refusal gives.
 const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("deepseek_v2_groups", "topk_method", r#""by_mood""#, "topk_method"),

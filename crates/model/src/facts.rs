@@ -65,12 +65,18 @@ pub struct Turning<'k> {
     pub kind: Option<&'k str>,
     /// The base, where the file names none.
     pub theta: f64,
+    /// The context, where a `config.json` names none.
+    pub context: usize,
+    /// The context of the first training that the reference assumes where a `config.json` names none
+    /// outside the rotation's own settings.
+    pub original: Option<usize>,
 }
 
 impl Turning<'_> {
-    /// Halves on the hub, base 10 000, all layers alike.
+    /// Halves on the hub, base 10 000, all layers alike, a context of 2048.
     pub fn usual(dims: usize, gguf: RopeStyle) -> Self {
-        Turning { dims, gguf, hub: RopeStyle::Halves, kind: None, theta: 10_000.0 }
+        let hub = RopeStyle::Halves;
+        Turning { dims, gguf, hub, kind: None, theta: 10_000.0, context: 2048, original: None }
     }
 }
 

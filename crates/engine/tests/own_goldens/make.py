@@ -6,9 +6,9 @@
 One folder a model: `config.json` and `model.safetensors` as transformers writes them,
 `config.old.json` (as transformers 4 wrote it), `config.bare.json` (without what equals the
 architecture's defaults), `golden.json` (token ids of two prompts, positions looked at) and
-`golden.safetensors` (logits there, F32, eager attention). Everything follows from the names: each
-model is drawn from a seed made of its own. Weights are rounded to what the file stores before they
-are used. Gains are not one and biases are not zero, so that forgetting one shows.
+`golden.safetensors` (logits there, F32, eager attention); `golden.json` also has what the model
+says when one setting is left out. Everything follows from the names: each model is drawn from a
+seed made of its own. Weights are rounded to what the file stores before they are used. Gains are not one and biases are not zero, so that forgetting one shows.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 HERE = Path(__file__).parent
 VOCAB = 80
 SHORT, LONG = 9, 70
+SAID = 6
 LOOKED_AT = {"short": [0, 4, 8], "long": [3, 31, 32, 50, 68, 69]}
 LOGIT_STD = 3.0
 WINDOW = 9
@@ -288,6 +289,29 @@ def bare(config, defaults):
     return {k: v for k, v in config.items() if k in keep or not same(k, v)}
 
 
+NEEDED = """
+model_type architectures dtype transformers_version vocab_size hidden_size intermediate_size
+num_hidden_layers num_attention_heads n_embd n_layer n_head moe_intermediate_size num_experts
+num_local_experts n_routed_experts shared_expert_intermediate_size use_cache initializer_range
+tie_word_embeddings
+""".split()
+
+
+def without(config, state, ids):
+    """What the model says last, its first few logits, when a setting is left out of `config.json`."""
+    said = {}
+    for key in config:
+        if key in NEEDED or key.endswith(("_token_id", "dropout", "_pdrop", "_coef")):
+            continue
+        try:
+            twin = build({k: v for k, v in json.loads(json.dumps(config)).items() if k != key})
+            twin.load_state_dict(state)
+            said[key] = [float(f"{x:.6g}") for x in logits(twin, ids)[-1][:SAID].tolist()]
+        except Exception as fault:  # sizes that no longer fit, whatever notices them
+            print(f"  without {key}: {type(fault).__name__}")
+    return said
+
+
 def build(config):
     config = AutoConfig.for_model(**config)
     return AutoModelForCausalLM.from_config(
@@ -343,6 +367,7 @@ def make(name, kind, settings, storage="bf16"):
     save_file(looked, folder / "golden.safetensors")
     golden = {p: {"ids": ids[p], "positions": LOOKED_AT[p]} for p in ids}
     golden["transformers"], golden["noise"] = transformers.__version__, noise
+    golden["without"] = without(config, state, ids["long"])
     (folder / "golden.json").write_text(json.dumps(golden) + "\n")
     for file in folder.iterdir():
         file.chmod(0o644)

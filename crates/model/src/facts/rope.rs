@@ -54,9 +54,9 @@ fn hugging_face(facts: &Facts<'_>, turning: &Turning<'_>) -> Result<Rope, Error>
         },
     };
     let theta = positive(facts, ("rope_theta", ""), theta)?;
-    let context = facts.size_or(CONTEXT, 2048)?;
+    let context = facts.size_or(CONTEXT, turning.context)?;
     // Said twice, it is the configuration's own that counts.
-    let original = match facts.size_opt((ORIGINAL.0, ""))? {
+    let original = match facts.size_opt((ORIGINAL.0, ""))?.or(turning.original) {
         Some(original) => original,
         None => inner.size_or((ORIGINAL.0, ""), context)?,
     };

@@ -9,7 +9,8 @@ use super::{
     window,
 };
 use crate::{
-    Error, Facts,
+    Dialect, Error, Facts,
+    facts::Turning,
     names::{DECODER, Names},
     net::{AttendWith, Bias},
     op::{Activation, Mask},
@@ -19,14 +20,24 @@ use crate::{
 /// See the module.
 pub const FAMILY: Family = Family { name: "phi3", model_types: &["phi3"], gguf: &["phi3"], build };
 
+/// What the reference puts where `max_position_embeddings` or its original is left out.
+const CONTEXT: usize = 4096;
+
 const NAMES: Names =
     Names { layers: "model.layers.", tables: &[&[("ffn_up", "mlp.gate_up_proj")], DECODER] };
 
 fn build(facts: &Facts<'_>) -> Result<Model, Error> {
-    let t = Trunk::read(facts, false, "model.embed_tokens.weight")?;
+    let mut t = Trunk::read(facts, false, "model.embed_tokens.weight")?;
+    if facts.dialect == Dialect::HuggingFace {
+        t.context = facts.size_or(("max_position_embeddings", ""), CONTEXT)?;
+    }
     let d = HeadDims::read(facts, t.hidden)?;
     let eps = facts.epsilon_or(("rms_norm_eps", "attention.layer_norm_rms_epsilon"), 1e-5)?;
-    let rope = facts.rope(facts.rotary_dims(d.head_dim, 1.0)?, RopeStyle::Halves)?;
+    let rope = facts.rope_as(&Turning {
+        context: CONTEXT,
+        original: Some(CONTEXT),
+        ..Turning::usual(facts.rotary_dims(d.head_dim, 1.0)?, RopeStyle::Halves)
+    })?;
     let mask = window(facts, None)?.map_or(Mask::Causal, Mask::Window);
     for key in ["attention_bias", "mlp_bias", "lm_head_bias"] {
         facts.only((key, ""), false)?;

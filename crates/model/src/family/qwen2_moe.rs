@@ -78,6 +78,13 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
 /// the first one included. (Qwen2's own rule is another.)
 fn windows(facts: &Facts<'_>, layers: usize) -> Result<Vec<Mask>, Error> {
     let on = facts.flag_or(("use_sliding_window", ""), false)?;
+    if !on
+        && let Some(masks) = super::listed_windows(facts, layers, Some(1))?
+        && masks.iter().any(|mask| *mask != Mask::Causal)
+    {
+        let expected = "true, as layer_types has sliding_attention";
+        return Err(facts.bad(("use_sliding_window", ""), on, expected));
+    }
     if facts.dialect == Dialect::Gguf || !on || facts.value(("layer_types", "")).is_some() {
         return super::windows(facts, layers);
     }
