@@ -247,7 +247,9 @@ fn uses(graph: &Graph) -> Vec<Use> {
             Op::Embed { .. } | Op::EmbedPosition { .. } => {}
             Op::Linear { weight, bias } | Op::ExpertLinear { weight, bias } => {
                 uses[graph.resolve(*weight)] = Use::Product;
-                bias.iter().for_each(|bias| uses[*bias] = Use::Vector);
+                if let Some(bias) = bias {
+                    uses[*bias] = Use::Vector;
+                }
             }
             Op::HeadLinear { weight } => uses[*weight] = Use::Product,
             op => Graph::params_of(op).into_iter().for_each(|param| uses[param] = Use::Vector),

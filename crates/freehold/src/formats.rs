@@ -5,7 +5,7 @@ use weights::{Checkpoint, Kind, Logical};
 
 /// What one format holds of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Share {
+pub(crate) struct Part {
     /// The format's name.
     pub(crate) format: String,
     /// Tensors in it.
@@ -21,13 +21,13 @@ pub(crate) struct Share {
 }
 
 /// All formats, the one with most bytes first.
-pub(crate) fn shares(checkpoint: &Checkpoint) -> Vec<Share> {
-    let mut shares: Vec<Share> = vec![];
+pub(crate) fn shares(checkpoint: &Checkpoint) -> Vec<Part> {
+    let mut shares: Vec<Part> = vec![];
     for logical in checkpoint.logical_tensors().values() {
         let format = name(logical);
         let at = shares.iter().position(|share| share.format == format).unwrap_or_else(|| {
             let format = format.to_owned();
-            shares.push(Share {
+            shares.push(Part {
                 format,
                 tensors: 0,
                 elements: 0,

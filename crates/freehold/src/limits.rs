@@ -36,7 +36,7 @@ pub(crate) fn measured(app: &App, machine: &Machine, threads: usize) -> anyhow::
         Some(Ok(())) => {}
         Some(Err(error)) => app.output.note(format!("the limits are not kept: {error}")),
         None => {
-            app.output.note("the limits are not kept: no home folder is known; set FREEHOLD_HOME")
+            app.output.note("the limits are not kept: no home folder is known; set FREEHOLD_HOME");
         }
     }
     Ok(limits)

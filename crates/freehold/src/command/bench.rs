@@ -92,14 +92,9 @@ impl Test {
             Kind::Prompt => "pp",
             Kind::Generate => "tg",
         };
-        let mut name = format!("{kind}{}", self.tokens);
-        if self.depth > 0 {
-            name += &format!("@d{}", self.depth);
-        }
-        if self.batch > 1 {
-            name += &format!("@b{}", self.batch);
-        }
-        name
+        let depth = if self.depth > 0 { format!("@d{}", self.depth) } else { String::new() };
+        let batch = if self.batch > 1 { format!("@b{}", self.batch) } else { String::new() };
+        format!("{kind}{}{depth}{batch}", self.tokens)
     }
 
     /// The steps it runs, in order; see [`Session`].

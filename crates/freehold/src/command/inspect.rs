@@ -58,7 +58,7 @@ struct Report {
     tensor_bytes: u64,
     tensor_count: usize,
     bits_per_weight: f64,
-    formats: Vec<formats::Share>,
+    formats: Vec<formats::Part>,
     architecture: Option<String>,
     runnable: bool,
     /// Why it cannot be run.

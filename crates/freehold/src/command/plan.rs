@@ -192,9 +192,9 @@ fn options(
 fn shown(report: &Report, colours: Colours) -> String {
     let mut text = heading(report, colours);
     if let Some(own) = report.options.first() {
-        text += &format!("\n\n{}", memory_table(report, own, colours));
+        text = format!("{text}\n\n{}", memory_table(report, own, colours));
     }
-    text += &format!("\n\n{}", option_table(report, colours));
+    text = format!("{text}\n\n{}", option_table(report, colours));
     let limits = &report.limits;
     let giga = |value: f64| rate(value / 1e9);
     let note = format!(
@@ -206,8 +206,7 @@ fn shown(report: &Report, colours: Colours) -> String {
         giga(limits.f32_ops_per_s),
     );
     let together = if report.users > 1 { ";\ntg is of all users together" } else { "" };
-    text += &format!("\n\n{}", colours.dim(&format!("{note}{together}")));
-    text
+    format!("{text}\n\n{}", colours.dim(&format!("{note}{together}")))
 }
 
 fn heading(report: &Report, colours: Colours) -> String {

@@ -177,11 +177,13 @@ impl Report {
                 self.table.without(name);
             }
             let heading = format!("{model}, {size}, {} parameters, cpu {backend}", count(*params));
-            text += &format!("{}\n", colours.bold(&heading));
+            text.push_str(&colours.bold(&heading));
+            text.push('\n');
         }
         text += &self.table.render(colours);
         for line in &self.limits {
-            text += &format!("\n{}", colours.dim(line));
+            text.push('\n');
+            text.push_str(&colours.dim(line));
         }
         text
     }

@@ -34,7 +34,7 @@ pub(super) struct Numbers {
     pub(super) equal: usize,
     /// In both, same shape, but their numbers were not compared.
     pub(super) not_read: usize,
-    pub(super) layers: Vec<Layer>,
+    pub(super) layers: Vec<LayerChange>,
     /// All compared tensors together.
     pub(super) all: Option<Measure>,
 }
@@ -57,7 +57,7 @@ pub(super) struct Change {
 
 /// The tensors of one layer together; `None`: those of no layer.
 #[derive(Debug, Serialize)]
-pub(super) struct Layer {
+pub(super) struct LayerChange {
     pub(super) layer: Option<usize>,
     pub(super) tensors: usize,
     #[serde(flatten)]
@@ -283,7 +283,7 @@ pub(super) fn compare(
     found.layers = layers
         .into_iter()
         .filter(|(_, (_, sums))| sums.different)
-        .map(|(layer, (tensors, sums))| Layer { layer, tensors, measure: sums.measure() })
+        .map(|(layer, (tensors, sums))| LayerChange { layer, tensors, measure: sums.measure() })
         .collect();
     Ok(found)
 }

@@ -26,6 +26,10 @@ pub(super) struct Finding {
     pub(super) advice: String,
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "a check gives a finding or none; this is the finding"
+)]
 fn finding(level: Level, what: impl Into<String>, advice: impl Into<String>) -> Option<Finding> {
     Some(Finding { level, what: what.into(), advice: advice.into() })
 }

@@ -193,7 +193,8 @@ impl Page {
             let mut what = format!("{}, {}", shown(&template.name), Bytes(template.bytes as u64));
             for (knows, word) in [(template.tools, "tools"), (template.thinking, "thinking")] {
                 if knows {
-                    what += &format!(", {word}");
+                    what.push_str(", ");
+                    what.push_str(word);
                 }
             }
             if let Some(error) = &template.error {
