@@ -52,7 +52,7 @@ pub(crate) struct Linear {
 
 type ExpandedLoop = unsafe fn(Kind, &[Expanded], &[&[Block]], &mut [&mut Sums], Start);
 type PackedLoop = unsafe fn(Layout, Units<'_>, &[&[Block]], &mut [&mut Sums], Start);
-type FloatLoop = unsafe fn(Layout, &[u8], &[&[f32]], &mut [&mut Sums], Start);
+type FloatLoop = unsafe fn(Layout, Units<'_>, &[&[f32]], &mut [&mut Sums], Start);
 
 /// The sums of one activation row with the 32 rows of a panel.
 pub(crate) type Sums = [f32; PANEL];
@@ -323,6 +323,8 @@ fn float_panels(linear: &Linear, task: &Task<'_>, panels: Range<usize>) {
                         for (x, i) in x.iter_mut().zip(tile.clone()) {
                             *x = &task.input.row(task.rows.at(i))[chunk.clone()];
                         }
+                        let near = tile.start > rows.start;
+                        let units = if near { Units::Near(units) } else { Units::Far(units) };
                         // SAFETY: the table's instructions exist here; the panel holds these columns.
                         unsafe { (linear.float)(layout, units, &x[..tile.len()], sums, start) }
                     });

@@ -267,11 +267,12 @@ pub(crate) fn packed(
 /// chunk's first column.
 pub(crate) fn float(
     layout: Layout,
-    units: &[u8],
+    units: Units<'_>,
     x: &[&[f32]],
     sums: &mut [&mut Sums],
     start: Start,
 ) {
+    let (Units::Far(units) | Units::Near(units)) = units;
     for (x, sums) in x.iter().zip(sums) {
         debug_assert!(x.len() <= FLOAT_CHUNK, "a chunk of {} columns", x.len());
         let mut chunk = [0f32; PANEL];

@@ -176,7 +176,7 @@ unsafe fn dot(w: [int8x16_t; 8], x: &Block, first: usize) -> int32x4_t {
     }
 }
 
-fn float(layout: Layout, units: &[u8], x: &[&[f32]], sums: &mut [&mut Sums], start: Start) {
+fn float(layout: Layout, units: Units<'_>, x: &[&[f32]], sums: &mut [&mut Sums], start: Start) {
     match layout {
         Layout::F32 => float_rows::<F32>(units, x, sums, start),
         Layout::F16 => float_rows::<F16>(units, x, sums, start),
@@ -185,7 +185,7 @@ fn float(layout: Layout, units: &[u8], x: &[&[f32]], sums: &mut [&mut Sums], sta
     }
 }
 
-fn float_rows<W: Columns>(units: &[u8], x: &[&[f32]], sums: &mut [&mut Sums], start: Start) {
+fn float_rows<W: Columns>(units: Units<'_>, x: &[&[f32]], sums: &mut [&mut Sums], start: Start) {
     match x.len() {
         1 => add_columns::<W, 1>(units, x, sums, start),
         2 => add_columns::<W, 2>(units, x, sums, start),
@@ -210,11 +210,12 @@ trait Columns {
 /// Adds a chunk of columns to the sums of `M` rows, half of the panel at a time: fused multiply and add
 /// in the order of columns.
 fn add_columns<W: Columns, const M: usize>(
-    units: &[u8],
+    units: Units<'_>,
     x: &[&[f32]],
     sums: &mut [&mut Sums],
     start: Start,
 ) {
+    let (Units::Far(units) | Units::Near(units)) = units;
     const Q: usize = PARTS / 2;
     let columns = x[0].len();
     assert!(x.len() == M && sums.len() == M && x.iter().all(|x| x.len() == columns));

@@ -475,7 +475,7 @@ fn sum_of(v: __m256i) -> i32 {
     _mm_cvtsi128_si32(v)
 }
 
-fn float(layout: Layout, units: &[u8], x: &[&[f32]], sums: &mut [&mut Sums], start: Start) {
+fn float(layout: Layout, units: Units<'_>, x: &[&[f32]], sums: &mut [&mut Sums], start: Start) {
     match layout {
         Layout::F32 => float_of::<F32>(units, x, sums, start),
         Layout::F16 => float_of::<F16>(units, x, sums, start),
@@ -484,7 +484,7 @@ fn float(layout: Layout, units: &[u8], x: &[&[f32]], sums: &mut [&mut Sums], sta
     }
 }
 
-fn float_of<W: Columns>(units: &[u8], x: &[&[f32]], sums: &mut [&mut Sums], start: Start) {
+fn float_of<W: Columns>(units: Units<'_>, x: &[&[f32]], sums: &mut [&mut Sums], start: Start) {
     // SAFETY: this file's loops are in a table only where its instructions are.
     unsafe {
         match x.len() {
@@ -513,11 +513,15 @@ trait Columns {
 /// and add in the order of columns.
 #[target_feature(enable = "avx2,fma,f16c")]
 fn add_columns<W: Columns, const M: usize, const Q: usize>(
-    units: &[u8],
+    units: Units<'_>,
     x: &[&[f32]],
     sums: &mut [&mut Sums],
     start: Start,
 ) {
+    let (ahead, units) = match units {
+        Units::Far(units) => (AHEAD, units),
+        Units::Near(units) => (0, units),
+    };
     let columns = x[0].len();
     assert!(x.len() == M && sums.len() == M && x.iter().all(|x| x.len() == columns));
     assert!(units.len() >= columns.div_ceil(W::COLUMNS) * W::BYTES);
@@ -530,6 +534,9 @@ fn add_columns<W: Columns, const M: usize, const Q: usize>(
             let mut unit = units.as_ptr();
             let mut k = 0;
             while k + W::COLUMNS <= columns {
+                if ahead > 0 {
+                    fetch(unit.wrapping_add(ahead), W::BYTES);
+                }
                 for i in 0..W::COLUMNS {
                     add_column::<W, M, Q>(unit, i, first, x, k + i, &mut acc);
                 }

@@ -457,7 +457,7 @@ fn quantize_all(x: &[f32], out: &mut [Block]) {
     }
 }
 
-fn float(layout: Layout, units: &[u8], x: &[&[f32]], sums: &mut [&mut Sums], start: Start) {
+fn float(layout: Layout, units: Units<'_>, x: &[&[f32]], sums: &mut [&mut Sums], start: Start) {
     match layout {
         Layout::F32 => float_of::<F32>(units, x, sums, start),
         Layout::F16 => float_of::<F16>(units, x, sums, start),
@@ -466,7 +466,7 @@ fn float(layout: Layout, units: &[u8], x: &[&[f32]], sums: &mut [&mut Sums], sta
     }
 }
 
-fn float_of<W: Columns>(units: &[u8], x: &[&[f32]], sums: &mut [&mut Sums], start: Start) {
+fn float_of<W: Columns>(units: Units<'_>, x: &[&[f32]], sums: &mut [&mut Sums], start: Start) {
     // SAFETY: this file's loops are in a table only where its instructions are.
     unsafe {
         match x.len() {
@@ -494,11 +494,15 @@ trait Columns {
 /// Adds a chunk of columns to the sums of `M` rows: fused multiply and add in the order of columns.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
 fn add_columns<W: Columns, const M: usize>(
-    units: &[u8],
+    units: Units<'_>,
     x: &[&[f32]],
     sums: &mut [&mut Sums],
     start: Start,
 ) {
+    let (ahead, units) = match units {
+        Units::Far(units) => (AHEAD, units),
+        Units::Near(units) => (0, units),
+    };
     let columns = x[0].len();
     assert!(x.len() == M && sums.len() == M && x.iter().all(|x| x.len() == columns));
     assert!(units.len() >= columns.div_ceil(W::COLUMNS) * W::BYTES);
@@ -510,6 +514,9 @@ fn add_columns<W: Columns, const M: usize>(
         let mut unit = units.as_ptr();
         let mut k = 0;
         while k + W::COLUMNS <= columns {
+            if ahead > 0 {
+                fetch(unit.wrapping_add(ahead), W::BYTES);
+            }
             for i in 0..W::COLUMNS {
                 add_column(W::column(unit, i), x, k + i, &mut acc);
             }
