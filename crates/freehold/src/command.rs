@@ -63,7 +63,7 @@ fn define<C: Command>() -> clap::Command {
     } else {
         format!("{}.\n\n{}", C::ABOUT, C::DETAILS)
     };
-    let examples: String = C::EXAMPLES.iter().map(|line| format!("\n  {line}")).collect();
+    let examples: String = C::EXAMPLES.iter().flat_map(|line| ["\n  ", line]).collect();
     // The words come last: clap takes those of the type's own comment otherwise.
     C::augment_args(clap::Command::new(C::NAME))
         .about(C::ABOUT)

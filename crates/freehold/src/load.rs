@@ -74,7 +74,7 @@ pub(crate) fn engine(
     admit(file, backend, settings, Machine::detect().memory.free())?;
     let progress = app.output.progress("loading", file.checkpoint().tensor_bytes());
     let engine = Engine::load(Arc::clone(file), backend, settings, &mut |done, total| {
-        progress.set(done, total)
+        progress.set(done, total);
     });
     progress.finish();
     Ok(engine?)
@@ -101,4 +101,28 @@ pub(crate) fn admit(
         bytes(memory.activations),
     );
     Err(engine::Error::DoesNotFit { needed, breakdown, available })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_the_arithmetic() {
+        let Some(shared) = testkit::shared() else {
+            return println!("skipped: ../shared is not here");
+        };
+        let file = file(&shared.join("data/stories260K/stories260K-f32.gguf")).unwrap();
+        let settings = engine_settings(&file, Some(512), Kv::F32).unwrap();
+        let backend = Cpu::new(kernels::Isa::best(), 1);
+        let needed = Engine::plan(&file, &backend, &settings).unwrap().total() as u64;
+        admit(&file, &backend, &settings, Bytes(needed)).unwrap();
+        let error =
+            anyhow::Error::from(admit(&file, &backend, &settings, Bytes(needed - 1)).unwrap_err());
+        assert_eq!(crate::error::code(&error), crate::error::REFUSED);
+        let text = error.to_string();
+        for part in ["needed (weights ", "cache ", "512 tokens", "activations ", "available"] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
 }

@@ -21,6 +21,10 @@ pub(crate) struct Output {
     terminal_err: bool,
 }
 
+#[expect(
+    clippy::unused_self,
+    reason = "printing goes through here, so that where it goes can change"
+)]
 impl Output {
     /// Looks at stdout, stderr and `NO_COLOR`.
     pub(crate) fn detect() -> Self {

@@ -1,10 +1,13 @@
 //! The program as its users see it: command lines in, text and exit codes out.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may")]
 
 #[path = "cli/support.rs"]
 mod support;
 
 #[path = "cli/answers.rs"]
 mod answers;
+#[path = "cli/conversation.rs"]
+mod conversation;
 #[path = "cli/hostile.rs"]
 mod hostile;
 #[path = "cli/house.rs"]

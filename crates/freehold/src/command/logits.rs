@@ -39,7 +39,7 @@ pub(crate) struct Logits {
     #[arg(long, value_name = "TYPE", default_value = "f32")]
     kv: Kv,
     /// How products with quantized weights are computed
-    #[arg(long, value_name = "HOW", default_value = "fast")]
+    #[arg(long, value_name = "HOW", default_value = "exact")]
     precision: HowExact,
     #[command(flatten)]
     running: load::Running,

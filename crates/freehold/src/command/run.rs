@@ -9,7 +9,7 @@ mod screen;
 
 use std::{
     io::{self, IsTerminal},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use clap::{Args, ValueEnum};
@@ -134,7 +134,15 @@ impl Run {
     /// What can be seen to be wrong before a file is opened.
     fn check(&self) -> anyhow::Result<()> {
         self.sampling.check()?;
-        check_stops(&self.stop)
+        check_stops(&self.stop)?;
+        let words = self.model.as_deref().and_then(Path::to_str).filter(|_| self.prompt.is_none());
+        match words.filter(|words| words.contains(char::is_whitespace) && !Path::new(words).exists()) {
+            Some(words) => Err(usage_hint(
+                format!("there is no model {words:?}"),
+                format!("to ask the built-in model: freehold run house {words:?}"),
+            )),
+            None => Ok(()),
+        }
     }
 
     fn overflow(&self, talker: &Talker) -> Overflow {

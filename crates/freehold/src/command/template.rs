@@ -24,6 +24,7 @@ const FILE_MAX: u64 = 64 << 20;
 
 /// Arguments of `freehold template`.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(crate) struct Template {
     /// A GGUF file or a folder; weights are not needed
     model: PathBuf,

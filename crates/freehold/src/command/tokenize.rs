@@ -1,6 +1,6 @@
 //! `freehold tokenize`: text to ids and back.
 
-use std::path::PathBuf;
+use std::{fmt::Write, path::PathBuf};
 
 use clap::Args;
 use serde::Serialize;
@@ -90,7 +90,7 @@ fn table(app: &App, tokenizer: &Tokenizer, ids: &[u32]) -> anyhow::Result<()> {
     for id in ids {
         let kind = if tokenizer.is_special(*id) { "  special" } else { "" };
         let token = weights::shown(written(tokenizer, *id));
-        lines += &format!("{id:>8}  {token}{}\n", dim(kind, app.output.styles()));
+        writeln!(lines, "{id:>8}  {token}{}", dim(kind, app.output.styles()))?;
     }
     let count = format!("{} tokens", ids.len());
     lines += &dim(&format!("{count:>8}"), app.output.styles());

@@ -142,6 +142,22 @@ fn thinking_is_switched_where_the_template_has_a_switch() {
 }
 
 #[test]
+fn reasoning_is_kept_apart_from_the_answer() {
+    let thinks = crate::support::gguf_that_thinks();
+    let got = answer(&[thinks, "hello", "-n", "20", "--temperature", "0"]);
+    assert_eq!(got["text"], "", "it never came to an answer");
+    assert!(!got["reasoning"].as_str().unwrap().is_empty());
+    // Only answers are printed where nobody looks.
+    assert_eq!(run(&["run", thinks, "hello", "-n", "20", "--temperature", "0"]).out, "\n");
+}
+
+#[test]
+fn a_prompt_without_a_model_is_told_apart_from_a_missing_file() {
+    run(&["run", "Why is the sky blue?"])
+        .refused(2, &["no model", "freehold run house \"Why is the sky blue?\""]);
+}
+
+#[test]
 fn the_model_s_own_recommendation_is_followed() {
     // The folder recommends temperature 0.6 and top-k 20; the GGUF recommends nothing.
     let set = ["hello", "-n", "20", "--seed", "3"];

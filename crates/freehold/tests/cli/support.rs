@@ -98,6 +98,16 @@ pub(crate) fn gguf_without_template() -> &'static str {
     MADE.get_or_init(|| write_gguf("bare.gguf", None))
 }
 
+/// The same with a template that begins to think for the model.
+pub(crate) fn gguf_that_thinks() -> &'static str {
+    static MADE: OnceLock<String> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let template = TEMPLATE.replace("assistant\n{% if", "assistant\n<think>\n{% if");
+        assert_ne!(template, TEMPLATE);
+        write_gguf("thinks.gguf", Some(&template))
+    })
+}
+
 /// The same as a Hugging Face folder.
 pub(crate) fn hf() -> &'static str {
     static MADE: OnceLock<String> = OnceLock::new();

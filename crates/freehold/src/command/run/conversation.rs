@@ -33,7 +33,8 @@ struct Conversation<'a> {
     think: Think,
     raw: bool,
     stats: bool,
-    last: Option<Answer>,
+    /// The last answer and the seed it was drawn with.
+    last: Option<(Answer, SamplerSettings)>,
     /// Answers given anew, so that each is another.
     again: u64,
 }
@@ -89,10 +90,9 @@ pub(super) fn hold(run: &Run, app: &App) -> anyhow::Result<()> {
 impl Conversation<'_> {
     fn greet(&self) {
         let model = self.session.engine.model();
-        let name = self.session.talker.file.checkpoint().path().display().to_string();
         self.app.output.note(format!(
             "{} ({}, {} tokens of context). /help lists commands, /bye or Ctrl-D leaves.",
-            weights::shown(&name),
+            weights::shown(&self.session.talker.name),
             model.family,
             self.session.engine.context()
         ));
@@ -112,7 +112,7 @@ impl Conversation<'_> {
     /// Answers the last message; a message that cannot be answered is taken back.
     fn respond(&mut self) -> anyhow::Result<()> {
         match self.generate() {
-            Ok(answer) => {
+            Ok((answer, sampler)) => {
                 let mut message = Message::new("assistant", answer.text.as_str());
                 if !answer.reasoning.is_empty() {
                     message.reasoning_content = Some(answer.reasoning.clone());
@@ -120,9 +120,9 @@ impl Conversation<'_> {
                 }
                 self.messages.push(message);
                 if self.stats {
-                    report::print(self.app, &answer, &self.session, &self.sampler);
+                    report::print(self.app, &answer, &self.session, &sampler);
                 }
-                self.last = Some(answer);
+                self.last = Some((answer, sampler));
                 Ok(())
             }
             Err(failure) => {
@@ -132,7 +132,7 @@ impl Conversation<'_> {
         }
     }
 
-    fn generate(&mut self) -> anyhow::Result<Answer> {
+    fn generate(&mut self) -> anyhow::Result<(Answer, SamplerSettings)> {
         let prompt = self.prompt()?;
         let mut screen = Screen::new(self.app);
         let sampler = SamplerSettings {
@@ -145,7 +145,7 @@ impl Conversation<'_> {
         if self.session.was_interrupted() {
             self.app.output.note("(stopped)");
         }
-        Ok(answer)
+        Ok((answer, sampler))
     }
 
     fn prompt(&self) -> anyhow::Result<Prompt> {

@@ -10,7 +10,7 @@ use super::{
     answer::{Limits, Prompt, Session},
     sampling::Sampling,
 };
-use weights::Dtype;
+use weights::{Dtype, Tensor};
 
 use crate::{
     chat::{self, Chat, Extras, Think},
@@ -25,6 +25,8 @@ const HOUSE: &str = "house";
 
 /// A model whose files are understood, its weights not yet read.
 pub(super) struct Talker {
+    /// What to call it.
+    pub(super) name: String,
     /// The files.
     pub(super) file: Arc<ModelFile>,
     /// Text to ids and back.
@@ -38,9 +40,9 @@ pub(super) struct Talker {
 /// and pays for the weights already.
 fn kv_for(file: &ModelFile) -> Kv {
     let tensors = file.checkpoint().tensors().values();
-    let whole: u64 = tensors.clone().map(|tensor| tensor.len_bytes()).sum();
+    let whole: u64 = tensors.clone().map(Tensor::len_bytes).sum();
     let exact: u64 =
-        tensors.filter(|t| t.dtype == Dtype::of(&quant::F32)).map(|t| t.len_bytes()).sum();
+        tensors.filter(|t| t.dtype == Dtype::of(&quant::F32)).map(Tensor::len_bytes).sum();
     if exact > whole / 2 { Kv::F32 } else { Kv::F16 }
 }
 
@@ -53,13 +55,14 @@ pub(super) fn opening(system: Option<&str>, text: &str) -> Vec<Message> {
 impl Talker {
     /// Opens the model `run` names, or the house model.
     pub(super) fn open(run: &Run, app: &App) -> anyhow::Result<Self> {
-        let named = run.model.as_deref().filter(|path| *path != Path::new(HOUSE) || path.exists());
-        let path = match named {
-            Some(path) => path.to_owned(),
+        // The name always means the built-in model; a folder of that name is `./house`.
+        let named = run.model.as_deref().filter(|path| *path != Path::new(HOUSE));
+        let (name, path) = match named {
+            Some(path) => (path.display().to_string(), path.to_owned()),
             None => {
                 let path = house::path(app)?;
                 app.output.note(house::INTRODUCTION);
-                path
+                ("The house model".to_owned(), path)
             }
         };
         let file = load::file(&path)?;
@@ -67,7 +70,7 @@ impl Talker {
         let chat = Chat::of(file.checkpoint(), &tokenizer)?;
         let kv = run.kv.unwrap_or_else(|| kv_for(&file));
         let settings = load::engine_settings(&file, run.ctx.map(|ctx| ctx as usize), kv)?;
-        Ok(Talker { file, tokenizer, chat, backend: run.running.backend(app), settings })
+        Ok(Talker { name, file, tokenizer, chat, backend: run.running.backend(app), settings })
     }
 
     /// Refuses a model one cannot talk with.

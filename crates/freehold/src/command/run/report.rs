@@ -24,6 +24,7 @@ pub(super) struct Report<'a> {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the printed JSON")]
 struct Usage {
     prompt_tokens: usize,
     completion_tokens: usize,
@@ -32,6 +33,7 @@ struct Usage {
 
 /// Seconds, and tokens in one.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "units stand last in names")]
 struct Timings {
     load_s: f64,
     prompt_s: f64,

@@ -13,6 +13,8 @@ use crate::{
     error::{usage, usage_hint},
 };
 
+/// Takes a limit off: `/set stop none`.
+const NONE: &str = "none";
 /// Bytes of a saved conversation that is read back.
 const SAVED_MAX: u64 = 64 << 20;
 
@@ -118,6 +120,8 @@ fn set(c: &mut Conversation<'_>, rest: &str) -> anyhow::Result<Next> {
     };
     let value = value.trim();
     match name.replace('-', "_").as_str() {
+        "max_tokens" if value == NONE => c.limits.max_tokens = None,
+        "stop" if value == NONE => c.limits.stop.clear(),
         "max_tokens" => {
             let number = value.parse().ok().filter(|n| (1..=MAX_TOKENS_MAX).contains(n));
             let number = number.ok_or_else(|| {
@@ -150,7 +154,7 @@ fn settings(c: &mut Conversation<'_>) -> anyhow::Result<Next> {
         // Numbers are kept in 32 bits; print them as they were typed.
         c.app.output.line(format!("{name:<22} {}", value as f32))?;
     }
-    let max = c.limits.max_tokens.map_or("(as many as fit)".to_owned(), |max| max.to_string());
+    let max = c.limits.max_tokens.map_or(NONE.to_owned(), |max| max.to_string());
     c.app.output.line(format!("{:<22} {max}", "max_tokens"))?;
     c.app.output.line(format!("{:<22} {:?}", "stop", c.limits.stop))?;
     c.say(&format!("{:<22} {}", "seed", c.sampler.seed))
@@ -218,6 +222,7 @@ fn regenerate(c: &mut Conversation<'_>, _: &str) -> anyhow::Result<Next> {
     Ok(Next::Go)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every command has this shape")]
 fn clear(c: &mut Conversation<'_>, _: &str) -> anyhow::Result<Next> {
     c.messages.retain(|message| message.role == "system");
     c.session.engine.forget(SESSION);
@@ -227,11 +232,12 @@ fn clear(c: &mut Conversation<'_>, _: &str) -> anyhow::Result<Next> {
 
 fn stats(c: &mut Conversation<'_>, _: &str) -> anyhow::Result<Next> {
     match &c.last {
-        Some(answer) => c.say(&report::lines(answer, &c.session, &c.sampler).join("\n")),
+        Some((answer, sampler)) => c.say(&report::lines(answer, &c.session, sampler).join("\n")),
         None => c.say("(no answer yet)"),
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every command has this shape")]
 fn bye(_: &mut Conversation<'_>, _: &str) -> anyhow::Result<Next> {
     Ok(Next::Leave)
 }
