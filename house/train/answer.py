@@ -1,6 +1,7 @@
 """Greedy answers of a checkpoint to many prompts at once, and their marks."""
 
 import json
+import multiprocessing
 import os
 import sys
 
@@ -90,6 +91,13 @@ def examine(model, tokenizer, lines, rows=64):
     return out
 
 
+def examine_parallel(model, tokenizer, lines, workers=2):
+    """`examine` in several processes, which share no work while they run."""
+    with multiprocessing.get_context("fork").Pool(workers) as pool:
+        jobs = [pool.apply_async(examine, (model, tokenizer, lines[i::workers])) for i in range(workers)]
+        return [r for job in jobs for r in job.get()]
+
+
 def tally(results):
     """{skill: {metric: [right, count]}}"""
     table = {}
@@ -101,9 +109,11 @@ def tally(results):
     return table
 
 
-def read(path):
+def read(path, per_skill=10_000):
+    """The lines of an evaluation set, at most the first so many of each skill."""
     with open(path, encoding="utf-8") as f:
-        return [json.loads(line) for line in f]
+        lines = [json.loads(line) for line in f]
+    return [x for x in lines if "id" not in x or int(x["id"].rsplit("-", 1)[1]) <= per_skill]
 
 
 def headline(table):

@@ -1,4 +1,4 @@
-"""Corpus to numbers: trains the tokenizer and writes `train.npz` (ids, learned, starts), grouped conversation by conversation.
+"""Corpus to numbers: trains the tokenizer and writes `train.npz` (ids, learned, starts, skill), grouped conversation by conversation.
 
     python prepare.py CORPUS OUT
 """
@@ -27,7 +27,7 @@ def main(corpus, out):
     tok = bpe(strip(t) for t in texts)
     assert tok.get_vocab_size() == VOCAB, tok.get_vocab_size()
     tok.save(os.path.join(out, "tokenizer.json"))
-    ids, learned, starts = [], [], [0]
+    ids, learned, starts, skills = [], [], [0], []
     batch = []
 
     def flush():
@@ -42,11 +42,12 @@ def main(corpus, out):
         batch.clear()
 
     for x in lines(train):
+        skills.append(x["skill"])
         batch.append(render(x["messages"], x.get("tools")))
         if len(batch) == 4096:
             flush()
     flush()
-    data = dict(ids=np.concatenate(ids), learned=np.concatenate(learned), starts=np.array(starts, np.int64))
+    data = dict(ids=np.concatenate(ids), learned=np.concatenate(learned), starts=np.array(starts, np.int64), skill=np.array(skills))
     np.savez(os.path.join(out, "train.npz"), **data)
     lengths = np.diff(data["starts"])
     print(f"{len(lengths)} conversations, {len(data['ids'])} tokens, {data['learned'].mean():.3f} learned, "

@@ -1,6 +1,6 @@
 """Writes what the release says about itself: evaluation on the test split, recipe, hashes.
 
-    python report.py RUN BUILD CORPUS RELEASE
+    python report.py RUN BUILD CORPUS RELEASE [QUESTIONS_PER_SKILL]
 
 Reads RUN/selection.json for the chosen checkpoint. Writes RELEASE/evaluation.json, RELEASE/EVALUATION.md,
 RELEASE/recipe.json. Run it once, after the choice: the test split has no part in it.
@@ -18,7 +18,7 @@ import torch
 from tokenizers import Tokenizer
 
 import train
-from answer import examine, headline, load, read, score, tally
+from answer import examine_parallel, headline, load, read, score, tally
 from export import names
 
 GOALS = {"extract": 80, "refuse": 80, "classify": 85, "json": 95, "tool": 95}
@@ -39,14 +39,14 @@ def released(model, path):
     return model
 
 
-def main(run, build, corpus, release):
+def main(run, build, corpus, release, per_skill=250):
     torch.set_num_threads(1)
     with open(os.path.join(run, "selection.json")) as f:
         chosen = json.load(f)
     checkpoint = os.path.join(run, chosen["chosen"])
     model, state = load(checkpoint)
     weights = os.path.join(release, "freehold-house-q8_0.gguf")
-    results = examine(released(model, weights), Tokenizer.from_file(os.path.join(build, "tokenizer.json")), read(os.path.join(corpus, "test.jsonl")))
+    results = examine_parallel(released(model, weights), Tokenizer.from_file(os.path.join(build, "tokenizer.json")), read(os.path.join(corpus, "test.jsonl"), per_skill))
     table = tally(results)
     out = {"split": "test", "weights": {"file": os.path.basename(weights), "sha256": sha256(weights)}, "sampling": "greedy, at most 220 tokens",
            "mean_of_headlines": round(headline(table), 4), "skills": {}}
@@ -88,4 +88,4 @@ def main(run, build, corpus, release):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:5])
+    main(*sys.argv[1:5], *map(int, sys.argv[5:6]))

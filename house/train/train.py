@@ -5,8 +5,9 @@
 Matrices inside the blocks are trained with Muon (momentum, then the nearest orthogonal matrix by a Newton-Schulz
 iteration; K. Jordan and others, 2024), embeddings and norms with AdamW. The learning rate warms up, stays, and decays
 to zero over the last `--decay` steps; because it is flat until then, the length can still be chosen while it runs:
-`RUN/plan.json` {"steps", "decay", "drills"} is read again at every step, and what was used is recorded in the checkpoint;
-`drills` lists [from step, share of rows] for copying drills (drill.py), which stand in for as many ordinary rows.
+`RUN/plan.json` {"steps", "decay", "drills", "focus"} is read again at every step, and what was used is recorded in the checkpoint;
+`drills` lists [from step, share of rows] for copying drills (drill.py), which stand in for as many ordinary rows;
+`focus` {"step", "shares"} begins a new epoch at that step in which skills already learned are used less.
 Whole conversations are packed into rows and cannot see each other; loss is taken on the assistant's words.
 """
 
@@ -51,14 +52,20 @@ def pack(lengths, order, size, open_rows=48):
     return done + rows
 
 
-def batches(data, epoch):
-    """The batches of one epoch in random order: ids [rows, size], learned, and which conversation each token is of."""
+def batches(data, epoch, shares):
+    """The batches of one epoch in random order: ids [rows, size], learned, and which conversation each token is of.
+
+    Of a skill in `shares` only that share of its conversations is used.
+    """
     rng = np.random.default_rng([SEED, epoch])
     starts = data["starts"]
     lengths = np.diff(starts)
     plan, low = [], 0
+    used = np.ones(len(lengths), bool)
+    for skill, share in shares.items():
+        used &= (data["skill"] != skill) | (rng.random(len(lengths)) < share)
     for size in ROWS:
-        order = rng.permutation(np.nonzero((lengths > low) & (lengths <= size))[0])
+        order = rng.permutation(np.nonzero(used & (lengths > low) & (lengths <= size))[0])
         rows = pack(lengths.tolist(), order.tolist(), size)
         per = TOKENS // size
         plan += [(size, rows[i:i + per]) for i in range(0, len(rows) - per + 1, per)]
@@ -182,11 +189,17 @@ def main():
     log = open(os.path.join(args.run, "log.jsonl"), "a", buffering=1)
     clock, mean, others_busy = time.time(), None, 1.0
     while True:
-        for i, (ids, learned, whose) in enumerate(batches(data, epoch)):
+        with open(plan_path) as f:
+            plan = json.load(f)
+        focus = plan.get("focus")
+        focused = bool(focus) and step >= focus["step"] and not (step == focus["step"] and skip > 0)
+        for i, (ids, learned, whose) in enumerate(batches(data, epoch, focus["shares"] if focused else {})):
             if i < skip:
                 continue
             with open(plan_path) as f:
                 plan = json.load(f)
+            if focus and step == focus["step"] and not focused:
+                break
             if stop or step >= plan["steps"]:
                 save("last.pt")
                 if step >= plan["steps"]:

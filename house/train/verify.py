@@ -1,18 +1,22 @@
 """Proves that the released files mean the same everywhere.
 
-    python verify.py RELEASE CHECKPOINT TEST.jsonl [--llama LIBRARY.so]
+    python verify.py RELEASE CHECKPOINT TEST.jsonl [--llama] [--freehold BINARY]
 
 1. `chat_template.jinja`, rendered by transformers, is byte for byte `dialogue.render`.
 2. transformers loads RELEASE/hf and gives our logits (F32).
 3. llama.cpp, through its C library, loads the F32 GGUF, cuts text into the same tokens and gives the same logits.
+4. Freehold itself (`--freehold BINARY`) likewise, from the folder and from the GGUF, at every position.
 Prints the largest difference relative to the largest logit; fails above 1e-3.
 """
 
 import argparse
 import os
+import subprocess
+import tempfile
 
 import numpy as np
 import torch
+from safetensors.numpy import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from answer import load, read
@@ -37,12 +41,22 @@ def llama_logits(binding, path, texts):
     return out
 
 
+def freehold_logits(binary, model, ids):
+    """All logits of `ids` as `freehold logits` writes them."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "logits.safetensors")
+        subprocess.run([binary, "logits", model, "--ids", ",".join(map(str, ids)), "--all", "--kv", "f32", "--threads", "1", "--out", out],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        return load_file(out)["logits"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("release")
     parser.add_argument("checkpoint")
     parser.add_argument("questions")
     parser.add_argument("--llama", action="store_true", help="check llama.cpp too (needs llama-cpp-python)")
+    parser.add_argument("--freehold", help="check this binary too")
     args = parser.parse_args()
     torch.set_num_threads(1)
     folder = os.path.join(args.release, "hf")
@@ -55,13 +69,14 @@ def main():
     ours, _ = load(args.checkpoint)
     theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     texts = [prompt_text(x["messages"], x.get("tools")) for x in lines[::len(lines) // 24]]
-    worst, last = 0.0, []
+    worst, last, every = 0.0, [], []
     with torch.no_grad():
         for text in texts:
             ids = torch.tensor([tok(text, add_special_tokens=False).input_ids])
             a, b = ours.logits(ours.hidden(ids))[0].numpy(), theirs(ids).logits[0].numpy()
             worst = max(worst, relative(a, b))
             last.append((ids[0].tolist(), b[-1]))
+            every.append(b)
     print(f"transformers: {len(texts)} prompts, all positions, largest relative difference {worst:.2e}")
     assert worst <= BOUND
     if args.llama:
@@ -73,6 +88,13 @@ def main():
             worst = max(worst, relative(logits, want))
         print(f"llama.cpp: {len(texts)} prompts, same tokens, largest relative difference {worst:.2e}")
         assert worst <= BOUND
+    if args.freehold:
+        for name in ("hf", "freehold-house-f32.gguf"):
+            path, worst = os.path.join(args.release, name), 0.0
+            for (ids, _), want in list(zip(last, every))[::3]:
+                worst = max(worst, relative(freehold_logits(args.freehold, path, ids), want))
+            print(f"freehold, {name}: {len(last[::3])} prompts, all positions, largest relative difference {worst:.2e}")
+            assert worst <= BOUND
 
 
 if __name__ == "__main__":
