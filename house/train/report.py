@@ -76,10 +76,10 @@ def main(run, build, corpus, release, per_skill=250):
     recipe = {
         "corpus": hashes, "tokenizer_sha256": sha256(os.path.join(build, "tokenizer.json")), "model": state["config"], "parameters": sum(p.numel() for p in model.parameters()),
         "training": {"seed": train.SEED, "tokens_per_step": train.TOKENS, "row_lengths": list(train.ROWS), "muon_lr": train.MUON_LR, "adam_lr": train.ADAM_LR, "warmup_steps": train.WARMUP,
-                     "momentum": train.MOMENTUM, "weight_decay": train.WEIGHT_DECAY, "precision": "bf16 products, f32 weights", "steps": state["plan"]["steps"], "decay_steps": state["plan"]["decay"],
+                     "momentum": train.MOMENTUM, "weight_decay": train.WEIGHT_DECAY, "precision": "bf16 products, f32 weights", "steps": state["plan"]["steps"], "decay_steps": state["plan"]["decay"], "plan": state["plan"],
                      "tokens_seen": state["seen"], "hours_of_steps": round(sum(r["s"] for r in log) / 3600, 2), "machine": f"2 shared cores, {platform.machine()}"},
         "checkpoint": {"name": chosen["chosen"], "sha256": sha256(checkpoint)},
-        "files": {n: sha256(os.path.join(release, n)) for n in sorted(os.listdir(release)) if n.endswith((".gguf", ".json", ".jinja")) and n != "recipe.json"},
+        "files": {n: sha256(os.path.join(release, n)) for n in sorted(os.listdir(release)) if n.endswith((".gguf", ".json", ".jsonl", ".svg")) and n != "recipe.json"},
     }
     with open(os.path.join(release, "recipe.json"), "w") as f:
         json.dump(recipe, f, indent=1)
