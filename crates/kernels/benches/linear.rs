@@ -44,23 +44,35 @@ fn main() {
     }
 }
 
-fn one(kernels: &Kernels, plan: &Plan, format: &'static Format, (outs, ins): (usize, usize), peak: f64) {
+fn one(
+    kernels: &Kernels,
+    plan: &Plan,
+    format: &'static Format,
+    (outs, ins): (usize, usize),
+    peak: f64,
+) {
     let raw = raw(format, outs * ins);
     let copies = (plan.set / raw.len()).max(1);
     let start = Instant::now();
-    let packed: Vec<Packed> =
-        (0..copies).map(|_| kernels.pack(format, 1, outs, ins, &raw).expect("whole rows")).collect();
+    let packed: Vec<Packed> = (0..copies)
+        .map(|_| kernels.pack(format, 1, outs, ins, &raw).expect("whole rows"))
+        .collect();
     let pack = (raw.len() * copies) as f64 / start.elapsed().as_secs_f64() / 1e9;
     print!("{format:8} {outs}x{ins}: pack {pack:5.1} GB/s; rows");
     let mut next = 0;
     for rows in &plan.rows {
-        let x: Vec<f32> = (0..rows * ins).map(|i| (i * 7919 % 1999) as f32 / 1000.0 - 1.0).collect();
+        let x: Vec<f32> =
+            (0..rows * ins).map(|i| (i * 7919 % 1999) as f32 / 1000.0 - 1.0).collect();
         let mut activations = Activations::new();
         kernels.activations(&x, *rows, ins, Needs::CODES, &mut activations);
         let mut out = vec![0.0; rows * outs];
         // Few rows: a pass over the whole set; many: a matrix at a time.
         let at_once = if *rows <= 4 { copies } else { 1 };
-        let read = if *rows == 1 { read_bandwidth(plan.threads, READ, 0.1).unwrap_or(f64::NAN) } else { 0.0 };
+        let read = if *rows == 1 {
+            read_bandwidth(plan.threads, READ, 0.1).unwrap_or(f64::NAN)
+        } else {
+            0.0
+        };
         let seconds = median((0..plan.passes).map(|_| {
             let start = Instant::now();
             for _ in 0..at_once {
@@ -121,13 +133,14 @@ fn plan() -> Plan {
     }
     if formats.is_empty() {
         let fast = [
-            "Q8_0", "Q4_0", "Q4_K", "Q6_K", "F32", "F16", "BF16", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K", "Q5_K",
-            "IQ4_NL", "IQ4_XS", "MXFP4",
+            "Q8_0", "Q4_0", "Q4_K", "Q6_K", "F32", "F16", "BF16", "Q4_1", "Q5_0", "Q5_1", "Q2_K",
+            "Q3_K", "Q5_K", "IQ4_NL", "IQ4_XS", "MXFP4",
         ];
         formats.extend(fast.iter().filter_map(|name| quant::by_name(name)));
     }
     if shapes.is_empty() {
-        shapes = if large { vec![(2048, 2048), (8192, 2048), (2048, 8192)] } else { vec![(64, 256)] };
+        shapes =
+            if large { vec![(2048, 2048), (8192, 2048), (2048, 8192)] } else { vec![(64, 256)] };
     }
     if rows.is_empty() {
         rows = if large { vec![1, 2, 4, 8, 16, 64, 510] } else { vec![1, 7] };
