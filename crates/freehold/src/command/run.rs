@@ -122,7 +122,10 @@ impl Command for Run {
             None if piped => without_last_newline(crate::input::stdin("the prompt")?),
             None if self.json => {
                 let hint = "give PROMPT as an argument, or through a pipe";
-                return Err(usage_hint("--json gives one answer, and there is nothing to answer", hint));
+                return Err(usage_hint(
+                    "--json gives one answer, and there is nothing to answer",
+                    hint,
+                ));
             }
             None => return conversation::hold(&self, app),
         };
@@ -136,7 +139,9 @@ impl Run {
         self.sampling.check()?;
         check_stops(&self.stop)?;
         let words = self.model.as_deref().and_then(Path::to_str).filter(|_| self.prompt.is_none());
-        match words.filter(|words| words.contains(char::is_whitespace) && !Path::new(words).exists()) {
+        match words
+            .filter(|words| words.contains(char::is_whitespace) && !Path::new(words).exists())
+        {
             Some(words) => Err(usage_hint(
                 format!("there is no model {words:?}"),
                 format!("to ask the built-in model: freehold run house {words:?}"),
@@ -194,7 +199,10 @@ impl Run {
             }
         }
         if session.was_interrupted() {
-            return Err(failed("stopped by Ctrl-C", "what is above is the beginning of the answer"));
+            return Err(failed(
+                "stopped by Ctrl-C",
+                "what is above is the beginning of the answer",
+            ));
         }
         Ok(())
     }
@@ -203,7 +211,10 @@ impl Run {
 /// Refuses stop strings that make no sense.
 fn check_stops(stops: &[String]) -> anyhow::Result<()> {
     if stops.len() > STOPS_MAX {
-        return Err(usage(format!("--stop is given {} times, at most {STOPS_MAX} are accepted", stops.len())));
+        return Err(usage(format!(
+            "--stop is given {} times, at most {STOPS_MAX} are accepted",
+            stops.len()
+        )));
     }
     if stops.iter().any(String::is_empty) {
         return Err(usage("--stop is empty, expected a text that ends the answer"));

@@ -128,9 +128,7 @@ fn a_conversation_is_saved_and_gone_on_with() {
     drop(std::fs::remove_file(&file));
     let lines = [
         "/system Be kind.",
-        "\"\"\"",
-        "two",
-        "lines\"\"\"",
+        "\"\"\"\ntwo\nlines\"\"\"",
         "/save talk.json",
         "/clear",
         "/load talk.json",

@@ -139,8 +139,14 @@ impl Conversation<'_> {
             seed: self.sampler.seed.wrapping_add(self.again),
             ..self.sampler.clone()
         };
-        let answer =
-            self.session.answer(self.app, prompt, &self.limits, &sampler, Some(SESSION), &mut screen)?;
+        let answer = self.session.answer(
+            self.app,
+            prompt,
+            &self.limits,
+            &sampler,
+            Some(SESSION),
+            &mut screen,
+        )?;
         screen.end()?;
         if self.session.was_interrupted() {
             self.app.output.note("(stopped)");
