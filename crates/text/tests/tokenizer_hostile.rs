@@ -218,8 +218,12 @@ fn s8_patterns_that_blow_up_end_in_time_or_in_an_error() {
     assert_eq!(tokenizer.encode(&text, Special::AsText).unwrap().len(), 30_001);
     for bomb in [r"(?=(a+)+\1c)a", r"(a*)*\1c", r"(?<=a)(?=(a|aa)+c)"] {
         let Ok(tokenizer) = Tokenizer::from_json(&with_pattern(bomb), None) else { continue };
-        let result = tokenizer.encode(&text, Special::AsText);
-        assert!(matches!(result, Err(Error::PatternBudget { .. })), "{bomb}");
+        // A fast machine may get through the tamer ones within the budget; then the split is the right one.
+        match tokenizer.encode(&text, Special::AsText) {
+            Err(Error::PatternBudget { .. }) => {}
+            Ok(ids) => assert_eq!(ids.len(), 30_001, "{bomb}"),
+            Err(other) => panic!("{bomb}: {other}"),
+        }
     }
     assert!(Tokenizer::from_json(&with_pattern(r"(((\p{L}{100}){100}){100})"), None).is_err());
     assert!(Tokenizer::from_json(&with_pattern("(unclosed"), None).is_err());
