@@ -50,7 +50,8 @@ fn the_first_session_says_what_the_readme_shows() {
 #[test]
 fn the_commands_the_readme_shows_run() {
     let model = "house/release/freehold-house-q8_0.gguf";
-    let shown = |command: &str| README.lines().any(|line| line.trim() == format!("$ freehold {command}"));
+    let shown =
+        |command: &str| README.lines().any(|line| line.trim() == format!("$ freehold {command}"));
     for command in [format!("inspect {model}"), format!("plan {model}")] {
         assert!(shown(&command), "{command}");
         let output = freehold(&command.split(' ').collect::<Vec<_>>());
