@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::Context;
 use clap::Args;
-use engine::{Cpu, Engine, ModelFile, Settings as EngineSettings};
+use engine::{Cpu, Engine, ModelFile, Precision, Settings as EngineSettings};
 use machine::{Bytes, Machine};
 use text::tokenizer::Tokenizer;
 use weights::Checkpoint;
@@ -18,6 +18,25 @@ pub(crate) struct Running {
     #[arg(long, short = 't', value_name = "N", allow_negative_numbers = true,
         value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) threads: Option<u32>,
+}
+
+/// See [`Precision`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum HowExact {
+    /// Weights stay in their blocks, activations are rounded to 8 bits: what `freehold run` does by itself
+    Fast,
+    /// Weights are widened, activations stay F32: what the reference does, for more memory
+    Exact,
+}
+
+impl HowExact {
+    /// As the engine names it.
+    pub(crate) fn precision(self) -> Precision {
+        match self {
+            HowExact::Fast => Precision::Fast,
+            HowExact::Exact => Precision::Exact,
+        }
+    }
 }
 
 impl Running {

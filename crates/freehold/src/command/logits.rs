@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use engine::{Engine, Precision, Settings, sampler};
+use engine::{Engine, Settings, sampler};
 use kernels::PAGE_TOKENS;
 use quant::F32;
 use serde::Serialize;
@@ -40,21 +40,12 @@ pub(crate) struct Logits {
     kv: Kv,
     /// How products with quantized weights are computed
     #[arg(long, value_name = "HOW", default_value = "exact")]
-    precision: HowExact,
+    precision: load::HowExact,
     #[command(flatten)]
     running: load::Running,
     /// Print JSON
     #[arg(long)]
     json: bool,
-}
-
-/// See [`Precision`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum HowExact {
-    /// Weights stay in their blocks, activations are rounded to 8 bits: what `freehold run` does
-    Fast,
-    /// Weights are widened, activations stay F32: what the reference does, for more memory
-    Exact,
 }
 
 /// What `--json` prints.
@@ -117,11 +108,7 @@ impl Command for Logits {
             kv: self.kv.format(),
             ..Settings::SINGLE
         };
-        let precision = match self.precision {
-            HowExact::Fast => Precision::Fast,
-            HowExact::Exact => Precision::Exact,
-        };
-        let backend = self.running.backend(app).with(precision);
+        let backend = self.running.backend(app).with(self.precision.precision());
         let mut engine = load::engine(app, &file, &backend, &settings)?;
         let wanted = if self.all { 0..ids.len() } else { ids.len().saturating_sub(1)..ids.len() };
         let mut out =

@@ -22,7 +22,7 @@ use crate::{
     error::{failed, usage, usage_hint},
     ids::Ids,
     kv::Kv,
-    load::Running,
+    load::{HowExact, Running},
     program::App,
 };
 use answer::{Limits, Prompt};
@@ -37,6 +37,7 @@ const STOPS_MAX: usize = 64;
 
 /// Arguments of `freehold run`.
 #[derive(Args, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(crate) struct Run {
     /// A GGUF file, a safetensors file or a folder; the built-in house model without one (or with "house")
     model: Option<PathBuf>,
@@ -58,6 +59,9 @@ pub(crate) struct Run {
     /// End the answer before this text (repeatable)
     #[arg(long, value_name = "TEXT")]
     stop: Vec<String>,
+    /// Go on past the tokens with which the model ends an answer
+    #[arg(long)]
+    ignore_eos: bool,
     /// Whether the model is to think first, where its template has a switch for that
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     think: Think,
@@ -75,6 +79,9 @@ pub(crate) struct Run {
     /// How the cache keeps keys and values [default: f16; f32 where the weights are F32]
     #[arg(long, value_name = "TYPE")]
     kv: Option<Kv>,
+    /// How products with quantized weights are computed
+    #[arg(long, value_name = "HOW", default_value = "fast")]
+    precision: HowExact,
     #[command(flatten)]
     running: Running,
     /// Print tokens, speed and memory after the answer
@@ -164,6 +171,7 @@ impl Run {
         Limits {
             max_tokens: self.max_tokens.map(|max| max as usize),
             stop: self.stop.clone(),
+            ends: if self.ignore_eos { vec![] } else { talker.tokenizer.specials().ends.clone() },
             overflow: self.overflow(talker),
         }
     }

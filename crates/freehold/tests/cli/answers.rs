@@ -64,6 +64,19 @@ fn the_answer_stops_before_a_stop_string() {
 }
 
 #[test]
+fn an_answer_ends_with_an_end_token_unless_told_to_go_on() {
+    let forced = ["hello", "-n", "6", "--temperature", "0", "--logit-bias", "259=1000"];
+    let ended = answer(&[&[gguf()], &forced[..]].concat());
+    assert_eq!((&ended["finish_reason"], &ended["ids"]), (&json!("stop"), &json!([259])));
+    assert_eq!(ended["text"], "");
+    let gone_on = answer(&[&[gguf()], &forced[..], &["--ignore-eos"]].concat());
+    assert_eq!(
+        (&gone_on["finish_reason"], &gone_on["ids"]),
+        (&json!("length"), &json!(vec![259; 6]))
+    );
+}
+
+#[test]
 fn log_probabilities_come_when_asked_for() {
     let got = answer(&[gguf(), "hello", "-n", "3", "--temperature", "0", "--logprobs", "2"]);
     let list = got["logprobs"].as_array().unwrap();

@@ -39,6 +39,8 @@ pub(super) struct Limits {
     pub(super) max_tokens: Option<usize>,
     /// Before any of these.
     pub(super) stop: Vec<String>,
+    /// With any of these tokens.
+    pub(super) ends: Vec<u32>,
     /// At the context's end, or not.
     pub(super) overflow: Overflow,
 }
@@ -107,7 +109,7 @@ impl Session {
             prompt: prompt.ids,
             max_tokens: limits.max_tokens,
             sampler: sampler.clone(),
-            stop: tokenizer.specials().ends.clone(),
+            stop: limits.ends.clone(),
             overflow: limits.overflow,
             session,
         })?;
@@ -127,7 +129,7 @@ impl Session {
                         first.get_or_insert_with(Instant::now);
                         ids.push(id);
                         logprobs.extend(logprob.map(|logprob| (id, logprob, top)));
-                        if !tokenizer.is_end(id) && stream.push(id, screen)? {
+                        if !limits.ends.contains(&id) && stream.push(id, screen)? {
                             drop(self.engine.cancel(request));
                         }
                     }

@@ -70,7 +70,8 @@ impl Talker {
         let chat = Chat::of(file.checkpoint(), &tokenizer)?;
         let kv = run.kv.unwrap_or_else(|| kv_for(&file));
         let settings = load::engine_settings(&file, run.ctx.map(|ctx| ctx as usize), kv)?;
-        Ok(Talker { name, file, tokenizer, chat, backend: run.running.backend(app), settings })
+        let backend = run.running.backend(app).with(run.precision.precision());
+        Ok(Talker { name, file, tokenizer, chat, backend, settings })
     }
 
     /// Refuses a model one cannot talk with.

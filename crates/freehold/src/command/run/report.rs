@@ -110,7 +110,7 @@ pub(super) fn print(app: &App, answer: &Answer, session: &Session, sampler: &Sam
     }
 }
 
-/// See [`print`].
+/// See [`print()`].
 pub(super) fn lines(answer: &Answer, session: &Session, sampler: &SamplerSettings) -> Vec<String> {
     let t = timings(answer, session);
     let (usage, memory) = (answer.usage, session.engine.memory());
