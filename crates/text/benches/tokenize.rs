@@ -1,7 +1,11 @@
 //! How fast text becomes ids and ids text, in MB/s on one thread.
 //!
 //! `cargo bench -p text --bench tokenize`; needs `../shared` for real vocabularies and prose.
-
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says what it skipped"
+)]
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
 #[path = "../tests/tokenizer/gguf.rs"]

@@ -1,4 +1,9 @@
 //! Tokenizers against the ids the reference implementations give.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says what it skipped"
+)]
 
 #[path = "tokenizer/gguf.rs"]
 mod gguf;

@@ -1,5 +1,10 @@
 //! Our reading of `tokenizer.json` against the `tokenizers` library's, on texts made to be
 //! difficult: every golden model's file, and small files for the parts those do not use.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says what it skipped"
+)]
 
 #[path = "tokenizer/charsmap.rs"]
 mod charsmap;
