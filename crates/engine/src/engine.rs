@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use kernels::{KvFormat, PAGE_TOKENS};
+use kernels::KvFormat;
 use model::Model;
 
 use crate::{
@@ -173,13 +173,7 @@ impl Engine {
     /// Takes a request in; [`Engine::step`] serves it. A prompt that doesn't fit, an unknown token or an
     /// absurd setting is refused here, before anything is computed.
     pub fn submit(&mut self, mut request: Request) -> Result<RequestId, Error> {
-        let vocab = self.model().vocab;
-        if request.prompt.is_empty() {
-            return Err(Error::EmptyPrompt);
-        }
-        if let Some(id) = request.prompt.iter().find(|id| **id as usize >= vocab) {
-            return Err(Error::NoSuchToken { id: *id, vocab });
-        }
+        let vocab = self.check(&request.prompt)?;
         if request.max_tokens == Some(0) {
             let expected = "at least 1".to_owned();
             return Err(Error::Setting { name: "max_tokens", found: "0".to_owned(), expected });
@@ -278,13 +272,7 @@ impl Engine {
         wanted: Range<usize>,
         each: EachLogits<'_>,
     ) -> Result<(), Error> {
-        let vocab = self.model().vocab;
-        if ids.is_empty() {
-            return Err(Error::EmptyPrompt);
-        }
-        if let Some(id) = ids.iter().find(|id| **id as usize >= vocab) {
-            return Err(Error::NoSuchToken { id: *id, vocab });
-        }
+        let vocab = self.check(ids)?;
         if ids.len() > self.context {
             return Err(Error::PromptTooLong { prompt: ids.len(), context: self.context });
         }
@@ -313,6 +301,18 @@ impl Engine {
         }
         self.pages.shrink(&mut pages, 0);
         result
+    }
+
+    /// That there are tokens and the vocabulary knows them all; its size.
+    fn check(&self, ids: &[u32]) -> Result<usize, Error> {
+        let vocab = self.model().vocab;
+        if ids.is_empty() {
+            return Err(Error::EmptyPrompt);
+        }
+        match ids.iter().find(|id| **id as usize >= vocab) {
+            Some(id) => Err(Error::NoSuchToken { id: *id, vocab }),
+            None => Ok(vocab),
+        }
     }
 
     /// Moves waiting requests to the running ones while the cache has room for their prompts.
@@ -496,6 +496,3 @@ fn shift(ids: &mut Vec<u32>, keep: usize, context: usize) {
     let surplus = ids.len().saturating_sub(stay.max(1));
     ids.drain(keep..keep + surplus);
 }
-
-/// Tokens in a page of the cache, for those who plan.
-pub const TOKENS_PER_PAGE: usize = PAGE_TOKENS;

@@ -216,8 +216,7 @@ impl Params for ModelFile {
             self.turned(param, rows, out)?;
         } else if p.is_vector() || is_bias(p) {
             // A vector may be a part of a longer one, or have axes of one entry.
-            let start = p.source.rows.first;
-            self.vector(param, rows, start, out)?;
+            self.vector(param, rows, out)?;
         } else {
             let width = p.shape[2];
             let mut done = 0;
@@ -242,26 +241,19 @@ impl Params for ModelFile {
 
 impl ModelFile {
     /// Entries of a vector, or of the biases `[experts, out]` of a stack, by the row map of its matrix.
-    fn vector(
-        &self,
-        param: usize,
-        rows: Range<usize>,
-        start: usize,
-        out: &mut [f32],
-    ) -> Result<(), Error> {
+    fn vector(&self, param: usize, rows: Range<usize>, out: &mut [f32]) -> Result<(), Error> {
         let p = &self.model.graph.params[param];
-        let width = p.shape[2];
-        for (row, out) in rows.zip(out.chunks_exact_mut(width)) {
-            let tensor = &self.places[param].tensors[if p.source.per_expert() { row } else { 0 }];
-            let logical = self.checkpoint.logical(tensor)?;
-            let mut all = vec![0.0; logical.elements()];
-            self.checkpoint.rows_f32(tensor, 0..logical.rows(), &mut all)?;
-            let base = if p.source.per_expert() || p.shape[1] == 1 {
-                0
-            } else {
-                row * (all.len() / p.shape[1])
-            };
-            debug_assert!(start <= all.len(), "checked on opening");
+        let (tensors, each) = (&self.places[param].tensors, p.source.per_expert());
+        // A tensor is read once, however many experts' rows it holds.
+        let mut all = vec![];
+        for (row, out) in rows.zip(out.chunks_exact_mut(p.shape[2])) {
+            if all.is_empty() || each {
+                let tensor = &tensors[if each { row } else { 0 }];
+                let logical = self.checkpoint.logical(tensor)?;
+                all.resize(logical.elements(), 0.0);
+                self.checkpoint.rows_f32(tensor, 0..logical.rows(), &mut all)?;
+            }
+            let base = if each { 0 } else { row * (all.len() / p.shape[1]) };
             for (i, out) in out.iter_mut().enumerate() {
                 let at = p.source.rows.at(i).map(|at| base + at);
                 *out = at.and_then(|at| all.get(at).copied()).unwrap_or(f32::NAN);

@@ -16,7 +16,7 @@ pub mod sampler;
 
 pub use batch::{Batch, Span};
 pub use cpu::{Cpu, Precision};
-pub use engine::{EachLogits, Engine, Settings, TOKENS_PER_PAGE};
+pub use engine::{EachLogits, Engine, Settings};
 pub use error::Error;
 pub use executor::{Backend, Capacity, Executor, Memory, Params, Progress};
 pub use file::{ModelFile, is_unknown_architecture};

@@ -1,7 +1,7 @@
 //! What a graph costs, added up without touching a weight.
 
 use crate::{
-    graph::{Graph, NodeId, Param},
+    graph::{Graph, NodeId},
     op::{Mask, Op, ValueStore},
 };
 
@@ -139,9 +139,4 @@ fn last_uses(graph: &Graph) -> Vec<NodeId> {
         }
     }
     last
-}
-
-/// Whether a parameter is multiplied as a matrix (and may be packed and quantized), not looked up or added.
-pub fn is_matrix(param: &Param) -> bool {
-    param.shape[1] > 1 && param.name.ends_with(".weight")
 }
