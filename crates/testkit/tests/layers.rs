@@ -10,11 +10,14 @@ const LINES: &[(&str, u32)] = &[
     ("quant", 0),
     ("model", 0),
     ("text", 0),
+    ("policy", 0),
     ("kernels", 1),
     ("weights", 1),
     ("machine", 2),
     ("engine", 3),
-    ("freehold", 4),
+    ("hub", 3),
+    ("serve", 4),
+    ("freehold", 5),
 ];
 
 /// Beside all lines: used by tests only.

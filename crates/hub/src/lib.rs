@@ -1,0 +1,1 @@
+//! Brings models in, verified: sources, a store that is a Hugging Face cache, pins.

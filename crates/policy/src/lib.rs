@@ -1,0 +1,1 @@
+//! What may be used and how: licences, openness, gates, obligations. Pure functions over facts.
