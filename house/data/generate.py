@@ -13,6 +13,7 @@ import json
 import os
 from random import Random
 
+import classes
 import language
 import reading
 import structure
@@ -26,12 +27,12 @@ PER_SKILL = {"val": 60, "test": 250}
 
 # Skill, maker, share of the training conversations (by measured difficulty).
 SKILLS = [
-    ("chat", talk.chat, 25), ("unknown", talk.unknown, 2), ("story", talk.story, 3),
-    ("extract", reading.extract, 15), ("refuse", reading.refuse, 8), ("summarise", reading.summarise, 5),
-    ("classify", language.classify, 9), ("rewrite", language.rewrite, 7), ("phrase", language.phrase, 3),
-    ("arithmetic", sums.arithmetic, 8), ("convert", sums.convert, 3), ("json", structure.json_answer, 8),
-    ("tool", structure.tool_seen, 6), ("tool_result", structure.tool_result, 2), ("tool_none", structure.tool_none, 2),
-    ("system", structure.system, 6), ("tool_unseen", structure.tool_unseen, 0),
+    ("chat", talk.chat, 20), ("unknown", talk.unknown, 2), ("story", talk.story, 3),
+    ("extract", reading.extract, 17), ("refuse", reading.refuse, 8), ("summarise", reading.summarise, 4),
+    ("classify", classes.classify, 10), ("rewrite", language.rewrite, 7), ("phrase", language.phrase, 3),
+    ("arithmetic", sums.arithmetic, 8), ("convert", sums.convert, 3), ("json", structure.json_answer, 9),
+    ("tool", structure.tool_seen, 8), ("tool_result", structure.tool_result, 2), ("tool_none", structure.tool_none, 2),
+    ("system", structure.system, 6), ("tool_unseen", structure.tool_unseen, 0), ("extract_unseen", reading.extract_unseen, 0),
 ]
 READING_TURNS = 3       # percent of training conversations: several questions on one passage
 JOINED = 0.22           # share of single turns that are joined into longer conversations

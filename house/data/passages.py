@@ -1,24 +1,33 @@
 """Kinds of things that passages are about, and the facts that a passage may state of them.
 
 An attribute has a noun (for general question frames), a value, sentences that state it ({s} the subject, {v} the value)
-and questions of its own ({e} the thing's name). Sentences and questions are divided between the splits, so a test
-passage is worded, and asked about, in ways training never saw.
+and questions of its own ({e} the thing's name). These are closed cores, put into divided frames (frames.py), and the
+pairs of a sentence and a question that asks for it are divided too. Of each longer list one sentence and one question
+are kept out of training altogether, for the skill `extract_unseen`.
 """
 
+import hashlib
 from collections import namedtuple
 
 from words import ANIMALS, DAYS, FOODS, HOBBIES, JOBS, MATERIALS, SUBJECTS, a
 
 Kind = namedtuple("Kind", "id entity subjects openings attributes")
-Attribute = namedtuple("Attribute", "noun value sentences questions")
+Attribute = namedtuple("Attribute", "noun value sentences questions unseen")
 
 
 def A(noun, value, sentences, questions):
-    return Attribute(noun, value, [s.strip() for s in sentences.split("|")], [q.strip() for q in questions.split("|")])
+    """An attribute. Of four sentences or more the last by hash is kept for `unseen`, and of three questions likewise."""
+    rank = lambda t: hashlib.sha256(("unseen:" + t).encode()).digest()
+    split = lambda text, least: sorted((x.strip() for x in text.split("|")), key=rank) + ([] if text.count("|") + 1 >= least else [None])
+    (*told, new_told), (*asked, new_asked) = split(sentences, 4), split(questions, 3)
+    return Attribute(noun, value, told, asked, (new_told, new_asked) if new_told and new_asked else None)
 
 
 FRAMES = """What is the {n} of {e}?|Tell me the {n} of {e}.|Which {n} does {e} have?|Find the {n} of {e}.|What does the text say about the {n} of {e}?
 What {n} is given for {e}?|I need the {n} of {e}.|Give the {n} of {e}.|What is {e}'s {n}?|Look up the {n} of {e}.|Name the {n} of {e}.
+The {n} of {e}?|About {e}: what is the {n}?|{e}: {n}?|Do you see what the {n} of {e} is?|Read me the {n} of {e}.|I am looking for the {n} of {e}.
+Which {n} does the text give for {e}?|Let me know the {n} of {e}.|Say what the {n} of {e} is.|Does the text state the {n} of {e}?|For {e}, find the {n}.|My question is about the {n} of {e}.
+Can you tell me the {n} of {e}?|What do we read about the {n} of {e}?|Write down the {n} of {e}.|What is said to be the {n} of {e}?|Show me the {n} of {e}.
 According to the text, what is the {n} of {e}?|Can you see the {n} of {e}?|Please state the {n} of {e}.""".replace("\n", "|").split("|")
 
 KINDS = [

@@ -1,13 +1,16 @@
 """Skills on a given passage: extract an answer, refuse when the passage is silent, summarise."""
 
+from frames import ask, low, said
 from passages import FRAMES, KINDS
-from words import a, cap
+from words import bucket, cap
 
 SILENT = "The passage does not say."
 
 LAYOUTS = """Passage: {p}\\n\\nQuestion: {q}|{p}\\n\\n{q}|Read this passage and answer the question.\\n\\n{p}\\n\\n{q}|Text: {p}\\nQuestion: {q}
 Here is a text:\\n{p}\\n\\nNow answer: {q}|Answer from the passage only.\\n\\nPassage: {p}\\n\\nQuestion: {q}|{q}\\n\\nPassage: {p}|Use the text below to answer.\\n{p}\\n\\n{q}
 Question: {q}\\n\\nText: {p}|Look at the text: {p}\\n\\n{q}|I read this: {p} {q}|Please answer this question: {q}\\nThe answer is in this text or it is not: {p}
+Passage:\\n{p}\\n\\n{q}|Q: {q}\\nText: {p}\\nA:|Here is my question: {q} And here is the text: {p}|\\"{p}\\"\\n\\n{q}|Context: {p}\\n\\nQuestion: {q}\\nAnswer:|Question about a text. {q}\\n\\n{p}|{p}\\n---\\n{q}|Someone wrote: {p}\\nMy question: {q}
+From the notes: {p}\\n\\n{q}|Use only this passage.\\n{p}\\nQuestion: {q}|The text says: {p}\\nThe question is: {q}|{q} Look it up here: {p}|Notes: {p}\\nAsked: {q}|Read: {p}\\nThen answer: {q}|Consider this text.\\n\\n{p}\\n\\n{q}
 Given the passage, answer shortly.\\n\\n{p}\\n\\nQ: {q}|Document:\\n{p}\\n\\nBased on the document: {q}|According to the following text, {ql}\\n\\n{p}""".replace("\n", "|").split("|")
 LAYOUTS = [x.replace("\\n", "\n") for x in LAYOUTS]
 
@@ -23,25 +26,45 @@ def facts(s, kind, n):
     return entity, [(at, at.value(s)) for at in chosen]
 
 
-def passage(s, kind, entity, pairs, opening=True):
-    """Sentences that state the pairs in order; the subject is named, or now and then referred to."""
+def passage(s, kind, entity, pairs, opening=True, told=None):
+    """Sentences that state the pairs in order; the subject is named, or now and then referred to.
+
+    `told` collects which sentence core states which attribute: {noun: core}.
+    """
     out = [cap(s.t(kind.openings).format(e=entity))] if opening and s.chance(0.6) else []
     for i, (at, v) in enumerate(pairs):
         name = entity if (not out or i == 0 or s.chance(0.5)) or kind.id == "person" and not s.chance(0.3) else s.any(kind.subjects)
-        template = s.t(at.sentences)
-        if name == "They" and "{s} " in template:
+        core = s.any(at.sentences)
+        if told is not None:
+            told[at.noun] = core
+        if name == "They" and "{s} " in core:
             name = entity
-        out.append(cap(template.format(s=name if template.startswith("{s}") or name == entity else name.lower(), v=v, e=entity)))
+        out.append(state(s, core, name if name == entity else low(name), v, entity))
         if s.chance(0.12):
             out.append(s.t(FILLERS))
     return " ".join(out)
 
 
-def question(s, at, entity):
-    """A question about one attribute, of its own kind or from a general frame."""
-    if s.chance(0.7):
-        return cap(s.t(at.questions).format(e=entity))
-    return cap(s.t(FRAMES).format(n=at.noun, e=entity))
+def state(s, core, subject, value, entity):
+    """A sentence core in a frame."""
+    return said(s, low(core).format(s=subject, v=value, e=entity))
+
+
+def pair_split(told, asked):
+    """The split that may ask this question about what this sentence states."""
+    b = bucket(f"pair:{told}|{asked}", 6)
+    return "test" if b == 0 else "val" if b == 1 else "train"
+
+
+def question(s, at, entity, told=None):
+    """A question about one attribute, of its own kind or from a general frame.
+
+    With `told`, the core of the sentence that states it, only pairs of sentence and question of this split are used.
+    """
+    own = [q for q in at.questions if told is None or pair_split(told, q) == s.split]
+    if own and s.chance(0.7):
+        return ask(s, cap(s.any(own).format(e=entity)))
+    return ask(s, cap(s.t(FRAMES).format(n=at.noun, e=entity)), 0.7)
 
 
 def layout(s, p, q):
@@ -53,43 +76,60 @@ def _scene(s):
     kind = s.any(KINDS)
     n = s.int(2, min(5, len(kind.attributes) - 1))
     entity, pairs = facts(s, kind, n)
-    text = passage(s, kind, entity, pairs)
+    told = {}
+    text = passage(s, kind, entity, pairs, told=told)
     left = [at for at in kind.attributes if at not in [p[0] for p in pairs]]
     if s.chance(0.25):
         other, more = facts(s, kind, s.int(1, 3))
         if other != entity:
             # The second thing is always named, so that a reader can tell the two apart.
-            tail = " ".join(cap(s.t([t for t in at.sentences if "{s}" in t or "{e}" in t] or at.sentences).format(s=other, v=v, e=other))
-                            for at, v in more if any("{s}" in t or "{e}" in t for t in at.sentences))
+            naming = [(v, [t for t in at.sentences if "{s}" in t or "{e}" in t]) for at, v in more]
+            tail = " ".join(state(s, s.any(cores), other, v, other) for v, cores in naming if cores)
             if tail:
                 text = f"{text} {tail}" if s.chance(0.5) else f"{tail} {text}" if text.startswith(cap(entity)) else f"{text} {tail}"
-    return text, entity, pairs, left
+    return text, entity, pairs, left, told
 
 
 def extract(s):
-    text, entity, pairs, _ = _scene(s)
+    text, entity, pairs, _, told = _scene(s)
     at, value = s.any(pairs)
-    return {"user": layout(s, text, question(s, at, entity)), "answer": cap(value) + ".",
+    return {"user": layout(s, text, question(s, at, entity, told[at.noun])), "answer": cap(value) + ".",
+            "rule": {"exact": [["equals", value]]}}
+
+
+def extract_unseen(s):
+    """As `extract`, but the sentence and the question are cores that no training text holds: new words for old things."""
+    while True:
+        kind = s.any(KINDS)
+        entity, pairs = facts(s, kind, s.int(2, min(5, len(kind.attributes) - 1)))
+        found = [(at, v) for at, v in pairs if at.unseen]
+        if found:
+            break
+    at, value = s.any(found)
+    rest = passage(s, kind, entity, [p for p in pairs if p[0] is not at])
+    new = state(s, at.unseen[0], entity, value, entity)
+    text = f"{rest} {new}" if s.chance(0.5) else f"{new} {rest}"
+    return {"user": layout(s, text, ask(s, cap(at.unseen[1].format(e=entity)))), "answer": cap(value) + ".",
             "rule": {"exact": [["equals", value]]}}
 
 
 def refuse(s):
-    text, entity, _, left = _scene(s)
+    text, entity, _, left, _ = _scene(s)
     at = s.any(left)
     return {"user": layout(s, text, question(s, at, entity)), "answer": SILENT, "rule": {"exact": [["equals", SILENT]]}}
 
 
 def reading_turns(s):
     """Several questions on one passage in a conversation; the later ones do not repeat it. Training only."""
-    text, entity, pairs, left = _scene(s)
+    text, entity, pairs, left, told = _scene(s)
     turns = []
     for i in range(s.int(2, 4)):
         if s.chance(0.7):
             at, value = s.any(pairs)
-            answer = cap(value) + "."
+            answer, core = cap(value) + ".", told[at.noun]
         else:
-            at, answer = s.any(left), SILENT
-        q = question(s, at, entity)
+            at, answer, core = s.any(left), SILENT, None
+        q = question(s, at, entity, core)
         turns.append((layout(s, text, q) if i == 0 else q, answer))
     return {"turns": turns}
 

@@ -4,6 +4,7 @@ import json
 
 from facts import TOPICS
 from passages import KINDS
+from frames import ask
 from reading import facts as draw_facts, passage, question, SILENT
 from talk import chat
 from words import FOODS, cap
@@ -14,9 +15,10 @@ WHOLE = {"age", "number of guests", "number of layers", "number of pages", "numb
 
 JSON_FRAMES = [x.replace("\\n", "\n") for x in """Fill this JSON schema from the text.\\n\\nSchema: {j}\\n\\nText: {p}|Text: {p}\\n\\nAnswer as JSON with this schema: {j}|Extract JSON. Schema:\\n{j}\\n\\n{p}|{p}\\n\\nReturn only JSON that fits {j}
 Give me JSON for this text: {p}\\nSchema: {j}|Read the text and write one JSON object.\\nText: {p}\\nSchema: {j}|JSON schema: {j}\\nInput: {p}\\nOutput:|Turn the text into JSON that matches the schema {j}.\\n\\n{p}|Use the schema {j} to describe this: {p}
-Please answer with JSON only.\\nSchema: {j}\\nText: {p}|Structured output, please. {j}\\n\\n{p}""".replace("\n", "|").split("|")]
+Please answer with JSON only.\\nSchema: {j}\\nText: {p}|Schema:\\n{j}\\n\\nText:\\n{p}|{p}\\n\\nWrite this as JSON. The schema is {j}|Here is a text. {p}\\nHere is a schema. {j}\\nWrite the JSON.|I need JSON like this schema: {j}\\nFrom this text: {p}|Input text: {p}\\nJSON schema: {j}\\nJSON:|Parse this into the schema {j}: {p}|Only JSON, no other words. {j}\\n{p}|{j}\\n\\n{p}\\n\\nGive me the object.|Schema {j}. Fill it in from: {p}|Make an object of this text: {p}\\nIt must fit {j}
+Read: {p}\\nThen fill {j}|Convert to JSON by this schema: {j}\\n\\n{p}|What is the JSON for this text?\\n{p}\\nSchema: {j}|Structured output, please. {j}\\n\\n{p}""".replace("\n", "|").split("|")]
 KEY_FRAMES = [x.replace("\\n", "\n") for x in """Write JSON with the keys {k}.\\n\\n{p}|Text: {p}\\n\\nGive me a JSON object with {k}.|Extract {k} as JSON: {p}|{p}\\n\\nAnswer as JSON with these keys: {k}.|As JSON ({k}): {p}|Return JSON. Keys: {k}.\\nText: {p}
-From the text, fill a JSON object with {k}.\\n{p}|I need {k} as a JSON object. Text: {p}""".replace("\n", "|").split("|")]
+From the text, fill a JSON object with {k}.\\n{p}|I need {k} as a JSON object. Text: {p}|Keys: {k}\\nText: {p}\\nJSON:|Text: {p}\\nKeys: {k}\\nWrite JSON.|Give me {k} of this text in JSON.\\n\\n{p}|{p}\\n\\nJSON with {k}, please.|Make a JSON object that has {k}: {p}|Put {k} into a JSON object.\\n{p}|Output JSON only, keys {k}.\\n\\n{p}|Read this: {p}\\nThen write {k} as JSON.|JSON, please: {k}\\n{p}|What are {k}? Answer in JSON.\\n{p}""".replace("\n", "|").split("|")]
 
 
 def _value(at, v):
@@ -59,7 +61,7 @@ def _p(type_, description):
     return {"type": type_, "description": description}
 
 
-def tool(name, description, **parameters):
+def tool(name, description, /, **parameters):
     return {"name": name, "description": description,
             "parameters": {"type": "object", "properties": parameters, "required": list(parameters)}}
 
@@ -126,8 +128,50 @@ UNSEEN = [
 ]
 
 
+# Tools made up for training, so that the form of a call is a skill and not fifteen memories: a verb, a noun, and one to
+# three parameters, each with its possible names and the words that bring its value up in the request.
+MADE_VERBS = "get find make open close start stop check count draw print send show read write order rent plan paint wash move sell buy store copy rate sort test".split()
+MADE_NOUNS = """report picture room page file account garden bill boat menu form game course label map photo plant prize route score stage story survey tent ticketless trip
+video wall water window worker chart garage pump shelf note order card folder job lesson machine""".replace("ticketless ", "").split()
+MADE_PARTS = [
+    ("string", "name", ("name", "title", "subject", "label"), lambda s: s.any((s.invented, s.full_name, lambda: f"{s.colour()} {s.w_thing()}"))(), ("called {v}", "with the name {v}", "named {v}", "under the name {v}")),
+    ("string", "town", ("city", "town", "place", "location", "region"), lambda s: s.town(), ("in {v}", "for {v}", "near {v}")),
+    ("string", "person", ("person", "customer", "owner", "user", "guest", "client"), lambda s: s.any((s.first, s.full_name))(), ("for {v}", "of {v}", "that {v} wants")),
+    ("integer", "how many", ("count", "number", "amount", "size", "quantity", "level"), lambda s: s.int(1, 900), ("with the number {v}", "{v} times", "of size {v}", "at level {v}")),
+    ("integer", "1 to 5", ("rank", "stars", "urgency", "grade"), lambda s: s.int(1, 5), ("with urgency {v}", "of rank {v}", "at grade {v}")),
+    ("string", "time of day", ("time", "start", "begin", "until"), lambda s: s.time(), ("at {v}", "from {v} on", "at {v} o'clock")),
+    ("string", "day", ("day", "weekday", "date"), lambda s: s.date(), ("on {v}", "for {v}", "by {v}")),
+    ("string", "a thing", ("item", "object", "thing", "article", "product"), lambda s: s.w_thing(), ("with a {v}", "for the {v}", "about the {v}")),
+    ("string", "colour", ("colour", "shade", "paint"), lambda s: s.colour(), ("in {v}", "that is {v}")),
+    ("string", "town to start from", ("origin", "source", "departure"), lambda s: s.town(), ("from {v}", "leaving {v}")),
+    ("string", "town to go to", ("destination", "target", "goal"), lambda s: s.town(), ("to {v}", "going to {v}")),
+    ("string", "firm", ("company", "firm", "maker", "shop"), lambda s: s.firm(), ("by {v}", "from {v}", "at {v}")),
+]
+MADE_REQUESTS = "{V} {d} {n} {p}.|I want to {v} {d} {n} {p}.|Can you {v} {d} {n} {p}?|{V} {d} {n} {p} for me.|I need {d} {n} {p}.|{d} {n} {p}, please.|Is there {d} {n} {p}?|How do I {v} {d} {n} {p}?|We have to {v} {d} {n} {p}.".split("|")
+
+
+def _made(s):
+    """A made-up tool with a request for it: (definition, arguments, request)."""
+    verb, noun = s.any(MADE_VERBS), s.any(MADE_NOUNS)
+    parts = s.rng.sample(MADE_PARTS, s.any((1, 1, 2, 2, 3)))
+    properties, args, words = {}, {}, []
+    for type_, about, names, value, phrases in parts:
+        key = s.any(names)
+        if key not in properties:
+            properties[key] = _p(type_, s.any((about, f"{about} of the {noun}", key)))
+            args[key] = value(s)
+            words.append(s.any(phrases).format(v=args[key]))
+    definition = tool(f"{verb}_{noun}", s.any((f"{cap(verb)} a {noun}", f"{cap(verb)} one {noun}", f"To {verb} a {noun}")), **properties)
+    det = s.any(("a", "the", "one", "this"))
+    request = s.any(MADE_REQUESTS).format(V=cap(verb), v=verb, d=det, n=noun, p=" ".join(words))
+    return definition, args, cap(request)
+
+
 def _offer(s, right, extra=()):
     others = s.rng.sample([t[0] for t in TOOLS if t[0]["name"] != right["name"]], s.any((0, 1, 1, 2, 2, 3)))
+    if s.split == "train":
+        others = [_made(s)[0] if s.chance(0.3) else t for t in others]
+        others = [t for t in others if t["name"] != right["name"]]
     offered = [right] + others + list(extra)
     s.rng.shuffle(offered)
     return [{"type": "function", "function": t} for t in offered]
@@ -138,17 +182,21 @@ def call_text(name, arguments):
     return "<tool_call>\n" + json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False) + "\n</tool_call>"
 
 
-def _call(s, table):
-    definition, slots, requests, _, _ = s.any(table)
-    args = slots(s)
-    request = s.t(requests).format(**args)
-    if s.chance(0.15):
-        request = s.any(("Please: ", "Hello, ", "Quick: ")) + request
-    return {"user": request, "tools": _offer(s, definition), "answer": call_text(definition["name"], args),
+def _calling(s, definition, args, request):
+    return {"user": ask(s, request), "tools": _offer(s, definition), "answer": call_text(definition["name"], args),
             "rule": {"format": [["tool_format", definition["name"]]], "exact": [["tool", {"name": definition["name"], "arguments": args}]]}}
 
 
+def _call(s, table):
+    definition, slots, requests, _, _ = s.any(table)
+    args = slots(s)
+    return _calling(s, definition, args, s.any(requests).format(**args))
+
+
 def tool_seen(s):
+    """A call of one of TOOLS; in training, as often of a made-up one."""
+    if s.split == "train" and s.chance(0.5):
+        return _calling(s, *_made(s))
     return _call(s, TOOLS)
 
 
@@ -161,7 +209,7 @@ def tool_result(s):
     args = slots(s)
     got = result(s)
     answer = told.format(**{**args, **got})
-    user = s.t(requests).format(**args)
+    user = ask(s, s.any(requests).format(**args))
     values = [[str(v)] for v in [*got.values(), *args.values()] if str(v) in answer]
     messages = [{"role": "user", "content": user}, {"role": "assistant", "content": call_text(definition["name"], args)},
                 {"role": "tool", "content": json.dumps(got)}]
@@ -239,12 +287,14 @@ def system(s):
         return _obey(s.t(S_USER).format(n=n), s.t(Q_USER), f"Your name is {n}.", [["contains", [[n]]]])
     kind = s.any(KINDS)
     entity, pairs = draw_facts(s, kind, s.int(2, 4))
-    text = passage(s, kind, entity, pairs)
+    told = {}
+    text = passage(s, kind, entity, pairs, told=told)
     at, value = s.any(pairs)
-    answer = cap(value) + "."
+    answer, core = cap(value) + ".", told[at.noun]
     if s.chance(0.3):
+        core = None
         at, answer = s.any([x for x in kind.attributes if x not in [p[0] for p in pairs]]), SILENT
-    return _obey(s.t(S_DOC).format(p=text), question(s, at, entity), answer, [["equals", answer]])
+    return _obey(s.t(S_DOC).format(p=text), question(s, at, entity, core), answer, [["equals", answer]])
 
 
 def _obey(system_text, user, answer, checks):

@@ -7,8 +7,13 @@ import os
 import tempfile
 import unittest
 
+import classes
 import facts
+import frames
+import passages
+import reading
 import score
+import structure
 from generate import generate
 from words import SPLITS, Slots, share, slot_share, split_of, CITIES, FIRST, THINGS
 
@@ -47,7 +52,11 @@ class Corpus(unittest.TestCase):
                     self.assertFalse(score.judge(line["rule"], wrong)[metric], line["id"])
 
     def test_templates_and_slots_are_disjoint(self):
-        for items in (facts.FRAMES, facts.TOPICS[0].questions):
+        divided = (facts.FRAMES, facts.TOPICS[0].questions, frames.LEAD + frames.TAIL, frames.ASKING, passages.FRAMES, reading.LAYOUTS, reading.SUM_FRAMES,
+                   structure.JSON_FRAMES, structure.KEY_FRAMES, structure.S_DOC, classes.ASK_CLASS, classes.IS, classes.DOES, classes.ABOUT_ACT,
+                   classes.ABOUT_NOUN, classes.ORDERS)
+        for items in divided:
+            self.assertEqual(len(items), len(set(items)))
             parts = [set(share(items, s)) for s in SPLITS]
             self.assertFalse(parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
             self.assertEqual(set.union(*parts), set(items))
@@ -63,6 +72,45 @@ class Corpus(unittest.TestCase):
         asked = {m["content"] for x in self.lines["train"] for m in x["messages"] if m["role"] == "user"}
         shared = [x["id"] for x in self.lines["test"] if last(x) in asked and x["skill"] not in ("system", "tool_result")]
         self.assertEqual(shared, [])
+
+    def test_a_core_stands_bare_in_training_alone(self):
+        for split in ("val", "test"):
+            slots, kept = Slots(1, split), set(share(frames.ASKING, split))
+            for make in (frames.ask, frames.lead):
+                for _ in range(200):
+                    text = make(slots, "Q?")
+                    self.assertTrue(any(f.replace("{q}", "Q?") == text for f in kept), text)
+            self.assertNotIn("It rains.", {frames.said(slots, "it rains.") for _ in range(200)})
+
+    def test_pairs_of_sentence_and_question_are_divided(self):
+        seen = {s: set() for s in SPLITS}
+        for kind in passages.KINDS:
+            for at in kind.attributes:
+                for told in at.sentences:
+                    for asked in at.questions:
+                        seen[reading.pair_split(told, asked)].add((told, asked))
+        self.assertTrue(all(len(v) > 50 for v in seen.values()), {k: len(v) for k, v in seen.items()})
+        slots = Slots(3, "test")
+        for _ in range(300):
+            at = slots.any(slots.any(passages.KINDS).attributes)
+            told = slots.any(at.sentences)
+            text = reading.question(slots, at, "ENTITY", told)
+            for asked in at.questions:
+                core = asked.format(e="ENTITY")
+                if core[:1].upper() + core[1:] in text:
+                    self.assertEqual(reading.pair_split(told, asked), "test", text)
+
+    def test_cores_kept_out_of_training_are_not_in_it(self):
+        texts = [m["content"] for x in self.lines["train"] for m in x["messages"]]
+        kept = [at.unseen for kind in passages.KINDS for at in kind.attributes if at.unseen]
+        self.assertGreater(len(kept), 20)
+        names = {t["function"]["name"] for x in self.lines["train"] for t in x.get("tools", [])}
+        self.assertFalse(names & {t[0]["name"] for t in structure.UNSEEN})
+        for told, asked in kept:
+            for core in (told, asked):
+                pieces = [p for p in core.replace("{s}", "{").replace("{e}", "{").replace("{v}", "{").rstrip(".?").split("{") if len(p.split()) > 4]
+                for piece in pieces:
+                    self.assertFalse([t for t in texts if piece in t], piece)
 
     def test_turns_alternate_and_end_with_the_assistant(self):
         for x in self.lines["train"]:

@@ -7,7 +7,7 @@ iteration; K. Jordan and others, 2024), embeddings and norms with AdamW. The lea
 to zero over the last `--decay` steps; because it is flat until then, the length can still be chosen while it runs:
 `RUN/plan.json` {"steps", "decay", "drills", "focus"} is read again at every step, and what was used is recorded in the checkpoint;
 `drills` lists [from step, share of rows] for copying drills (drill.py), which stand in for as many ordinary rows;
-`focus` {"step", "shares"} begins a new epoch at that step in which skills already learned are used less.
+`focus` lists [from step, {skill: share}]: there a new epoch begins in which skills that are learned early are used less.
 Whole conversations are packed into rows and cannot see each other; loss is taken on the assistant's words.
 """
 
@@ -28,7 +28,7 @@ from model import Config, House, config_dict
 
 SEED = 20261121
 ROWS = {256: 0.36, 1024: 0.3}  # tokens in a row: room for learned ones, as a share
-TOKENS = 6144           # per step, padding included
+TOKENS = 4096           # per step, padding included
 MUON_LR, ADAM_LR, WARMUP, MOMENTUM, WEIGHT_DECAY = 0.02, 3e-3, 60, 0.95, 0.02
 SAVE_EVERY = 250
 
@@ -123,6 +123,11 @@ def rate(step, steps, decay):
     return min(1.0, (step + 1) / WARMUP, max(0.0, (steps - step) / decay))
 
 
+def in_force(entries, step, otherwise):
+    """Of a plan's list of [from step, value] the value that holds at `step`."""
+    return next((value for start, value in reversed(entries) if step >= start), otherwise)
+
+
 def allowed(whose):
     """What each token may look at, `[rows, 1, size, size]`: earlier tokens of its own conversation."""
     size = whose.shape[1]
@@ -161,14 +166,14 @@ def main():
     others = [p for n, p in model.named_parameters() if p.dim() == 1 or n.startswith("embed")]
     muon = Muon(matrices)
     adam = torch.optim.AdamW(others, lr=ADAM_LR, betas=(0.9, 0.98), weight_decay=0.0)
-    step, epoch, skip, seen = 0, 0, 0, 0
+    step, epoch, skip, seen, begun_at = 0, 0, 0, 0, 0
     last = os.path.join(args.run, "last.pt")
     if os.path.exists(last):
         state = torch.load(last, weights_only=False)
         model.load_state_dict(state["model"])
         adam.load_state_dict(state["adam"])
         muon.momentum = state["muon"]
-        step, epoch, skip, seen = state["step"], state["epoch"], state["skip"], state["seen"]
+        step, epoch, skip, seen, begun_at = (state[k] for k in ("step", "epoch", "skip", "seen", "epoch_from"))
         print(f"resumed at step {step}", flush=True)
 
     def loss_of(ids, whose, at, target):
@@ -180,7 +185,7 @@ def main():
 
     def save(name):
         torch.save({"model": model.state_dict(), "config": config_dict(config), "adam": adam.state_dict(), "muon": muon.momentum,
-                    "step": step, "epoch": epoch, "skip": skip, "seen": seen, "plan": plan}, os.path.join(args.run, name + ".tmp"))
+                    "step": step, "epoch": epoch, "skip": skip, "seen": seen, "epoch_from": begun_at, "plan": plan}, os.path.join(args.run, name + ".tmp"))
         os.replace(os.path.join(args.run, name + ".tmp"), os.path.join(args.run, name))
 
     drill = Drill(Tokenizer.from_file(os.path.join(args.build, "tokenizer.json")))
@@ -191,14 +196,14 @@ def main():
     while True:
         with open(plan_path) as f:
             plan = json.load(f)
-        focus = plan.get("focus")
-        focused = bool(focus) and step >= focus["step"] and not (step == focus["step"] and skip > 0)
-        for i, (ids, learned, whose) in enumerate(batches(data, epoch, focus["shares"] if focused else {})):
+        if skip == 0:
+            begun_at = step
+        for i, (ids, learned, whose) in enumerate(batches(data, epoch, in_force(plan.get("focus", []), begun_at, {}))):
             if i < skip:
                 continue
             with open(plan_path) as f:
                 plan = json.load(f)
-            if focus and step == focus["step"] and not focused:
+            if step > begun_at and any(start == step for start, _ in plan.get("focus", [])):
                 break
             if stop or step >= plan["steps"]:
                 save("last.pt")
@@ -211,7 +216,7 @@ def main():
             threads = args.threads if others_busy < 0.35 else 1
             if threads != torch.get_num_threads():
                 torch.set_num_threads(threads)
-            share = next((x for start, x in reversed(plan.get("drills", [])) if step >= start), 0.0)
+            share = in_force(plan.get("drills", []), step, 0.0)
             rng = np.random.default_rng([SEED, 7, step])
             for r in range(int(len(ids) * share) if ids.shape[1] == min(ROWS) else 0):
                 new = drill.row(rng, ids.shape[1])
