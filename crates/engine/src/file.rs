@@ -51,14 +51,7 @@ impl ModelFile {
         let lookup = Lookup(&checkpoint);
         let (dialect, architecture, values) = read_config(&checkpoint)?;
         let tensors: &dyn Tensors = &lookup;
-        let facts = Facts {
-            dialect,
-            architecture: &architecture,
-            values: &values,
-            tensors,
-            family: "model",
-        };
-        let model = model::build(&facts)?;
+        let model = model::build(&Facts::new(dialect, &architecture, &values, tensors))?;
         let mut faults = vec![];
         let mut used = HashSet::new();
         let mut places = vec![];

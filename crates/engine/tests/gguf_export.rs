@@ -178,13 +178,7 @@ fn export(export: &Export, file: &ModelFile, config: &Value, path: &Path) {
     let tables: BTreeMap<String, Vec<f32>> =
         export.tables.iter().map(|(tensor, name)| ((*tensor).to_owned(), list(name))).collect();
     let coming = Coming { graph: &file.model().graph, tables: tables.clone() };
-    let facts = Facts {
-        dialect: Dialect::Gguf,
-        architecture: export.arch,
-        values: &values,
-        tensors: &coming,
-        family: "export",
-    };
+    let facts = Facts::new(Dialect::Gguf, export.arch, &values, &coming);
     let theirs = model::build(&facts).expect("the family reads its own keys");
 
     // Lay every parameter where the GGUF graph will look for it.

@@ -39,4 +39,25 @@ pub enum Error {
         /// Each contradiction, with the place in the source that noticed it.
         faults: Vec<String>,
     },
+    /// Several settings are wrong: all that were found.
+    #[error("{family}: {} faults: {}", .faults.len(), several(.faults))]
+    Several {
+        /// The family that reads them.
+        family: &'static str,
+        /// Each fault.
+        faults: Vec<Error>,
+    },
+}
+
+/// The faults one after another, without the family each would name.
+fn several(faults: &[Error]) -> String {
+    let one = |error: &Error| match error {
+        Error::Missing { key, .. } => format!("the configuration lacks {key}"),
+        Error::BadValue { key, found, expected, .. } => {
+            format!("{key} is {found}, expected {expected}")
+        }
+        Error::Unsound { faults, .. } => faults.join("; "),
+        other => other.to_string(),
+    };
+    faults.iter().map(one).collect::<Vec<_>>().join("; ")
 }

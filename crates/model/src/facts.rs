@@ -13,6 +13,7 @@ use crate::{
     rope::{Rope, RopeStyle},
 };
 
+pub(crate) mod faults;
 mod rope;
 mod words;
 
@@ -50,6 +51,8 @@ pub struct Facts<'a> {
     pub tensors: &'a dyn Tensors,
     /// The family that asks, for errors.
     pub family: &'static str,
+    /// Where faults are collected; none means that the first one ends the reading.
+    faults: Option<&'a faults::Faults>,
 }
 
 /// What a family knows of its rotation before it reads a configuration.
@@ -84,6 +87,16 @@ impl Turning<'_> {
 pub const LARGEST: usize = 1 << 24;
 
 impl<'a> Facts<'a> {
+    /// What a checkpoint that speaks this dialect says: its kind, its settings, its tensors.
+    pub fn new(
+        dialect: Dialect,
+        architecture: &'a str,
+        values: &'a Map<String, Value>,
+        tensors: &'a dyn Tensors,
+    ) -> Self {
+        Facts { dialect, architecture, values, tensors, family: "", faults: None }
+    }
+
     /// The value of a setting; in `config.json`, null counts as absent. (In GGUF's metadata it stands for a
     /// number that is none, and is refused where a number is wanted.)
     pub fn value(&self, key: Key) -> Option<&'a Value> {
@@ -99,7 +112,10 @@ impl<'a> Facts<'a> {
 
     /// A positive whole number.
     pub fn size(&self, key: Key) -> Result<usize, Error> {
-        self.size_opt(key)?.ok_or_else(|| self.missing(key))
+        match self.size_opt(key)? {
+            Some(size) => Ok(size),
+            None => self.past(self.missing(key), self.some_size(key)),
+        }
     }
 
     /// A positive whole number, or `default` where absent.
@@ -110,7 +126,9 @@ impl<'a> Facts<'a> {
     /// A positive whole number, if it is given. GGUF lists of equal numbers, one a layer, count as that number.
     pub fn size_opt(&self, key: Key) -> Result<Option<usize>, Error> {
         match self.count_opt(key)? {
-            Some(0) => Err(self.bad(key, 0, "a positive whole number")),
+            Some(0) => {
+                self.past(self.bad(key, 0, "a positive whole number"), Some(self.some_size(key)))
+            }
             count => Ok(count),
         }
     }
@@ -129,13 +147,19 @@ impl<'a> Facts<'a> {
             _ => value,
         };
         let size = one.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| *n <= LARGEST);
-        size.map(Some)
-            .ok_or_else(|| self.bad(key, value, format!("a whole number up to {LARGEST}")))
+        let expected = || format!("a whole number up to {LARGEST}");
+        match size {
+            Some(size) => Ok(Some(size)),
+            None => self.past(self.bad(key, value, expected()), Some(self.some_size(key))),
+        }
     }
 
     /// A finite number.
     pub fn float(&self, key: Key) -> Result<f64, Error> {
-        self.float_opt(key)?.ok_or_else(|| self.missing(key))
+        match self.float_opt(key)? {
+            Some(number) => Ok(number),
+            None => self.past(self.missing(key), self.some_number()),
+        }
     }
 
     /// A finite number, or `default` where absent.
@@ -146,14 +170,19 @@ impl<'a> Facts<'a> {
     /// A finite number, if it is given.
     pub fn float_opt(&self, key: Key) -> Result<Option<f64>, Error> {
         let Some(value) = self.value(key) else { return Ok(None) };
-        let number = value.as_f64().filter(|number| number.is_finite());
-        number.map(Some).ok_or_else(|| self.bad(key, value, "a finite number"))
+        match value.as_f64().filter(|number| number.is_finite()) {
+            Some(number) => Ok(Some(number)),
+            None => self.past(self.bad(key, value, "a finite number"), Some(self.some_number())),
+        }
     }
 
     /// A positive number, or `default` where absent.
     pub fn positive_or(&self, key: Key, default: f64) -> Result<f64, Error> {
         let number = self.float_or(key, default)?;
-        if number > 0.0 { Ok(number) } else { Err(self.bad(key, number, "a positive number")) }
+        if number > 0.0 {
+            return Ok(number);
+        }
+        self.past(self.bad(key, number, "a positive number"), self.some_number())
     }
 
     /// A positive number; `default` where absent, and none where `config.json` says null.
@@ -181,7 +210,7 @@ impl<'a> Facts<'a> {
         if eps > 0.0 && eps < 1.0 {
             Ok(eps as f32)
         } else {
-            Err(self.bad(key, eps, "between 0 and 1"))
+            self.past(self.bad(key, eps, "between 0 and 1"), self.some_number() as f32)
         }
     }
 
@@ -189,35 +218,46 @@ impl<'a> Facts<'a> {
     pub fn flag_or(&self, key: Key, default: bool) -> Result<bool, Error> {
         match self.value(key) {
             None => Ok(default),
-            Some(value) => value.as_bool().ok_or_else(|| self.bad(key, value, "true or false")),
+            Some(value) => match value.as_bool() {
+                Some(flag) => Ok(flag),
+                None => self.past(self.bad(key, value, "true or false"), default),
+            },
         }
     }
 
     /// Refuses a setting that is there and says otherwise than `only`: what the family can't honour.
     pub fn only(&self, key: Key, only: bool) -> Result<(), Error> {
-        if self.flag_or(key, only)? == only { Ok(()) } else { Err(self.bad(key, !only, only)) }
+        if self.flag_or(key, only)? == only {
+            return Ok(());
+        }
+        self.past(self.bad(key, !only, only), ())
     }
 
     /// A word, if it is given.
     pub fn text_opt(&self, key: Key) -> Result<Option<&'a str>, Error> {
         let Some(value) = self.value(key) else { return Ok(None) };
-        value.as_str().map(Some).ok_or_else(|| self.bad(key, value, "a string"))
+        match value.as_str() {
+            Some(text) => Ok(Some(text)),
+            None => self.past(self.bad(key, value, "a string"), None),
+        }
     }
 
     /// A list, if it is given.
     pub fn list_opt(&self, key: Key) -> Result<Option<&'a [Value]>, Error> {
         let Some(value) = self.value(key) else { return Ok(None) };
-        value.as_array().map(|list| Some(&list[..])).ok_or_else(|| self.bad(key, value, "a list"))
+        match value.as_array() {
+            Some(list) => Ok(Some(list)),
+            None => self.past(self.bad(key, value, "a list"), None),
+        }
     }
 
     /// A list with one entry for each of `layers`, if it is given.
     pub fn per_layer(&self, key: Key, layers: usize) -> Result<Option<&'a [Value]>, Error> {
         match self.list_opt(key)? {
-            Some(list) if list.len() != layers => Err(self.bad(
-                key,
-                format!("{} entries", list.len()),
-                format!("{layers}, one a layer"),
-            )),
+            Some(list) if list.len() != layers => {
+                let found = format!("{} entries", list.len());
+                self.past(self.bad(key, found, format!("{layers}, one a layer")), None)
+            }
             list => Ok(list),
         }
     }
@@ -228,11 +268,12 @@ impl<'a> Facts<'a> {
         let rows = self.tensors.shape(name).and_then(|shape| shape.first().copied());
         match (self.size_opt(("vocab_size", ""))?, rows) {
             (Some(said), Some(rows)) if said != rows => {
-                Err(self.bad(("vocab_size", ""), said, format!("{rows}, the rows of {name}")))
+                let expected = format!("{rows}, the rows of {name}");
+                self.past(self.bad(("vocab_size", ""), said, expected), said)
             }
             (_, Some(rows)) if rows > 0 && rows <= LARGEST => Ok(rows),
             (Some(said), None) => Ok(said),
-            _ => Err(self.missing(("vocab_size", "token_embd.weight"))),
+            _ => self.past(self.missing(("vocab_size", "token_embd.weight")), 1024),
         }
     }
 
@@ -290,7 +331,7 @@ impl<'a> Facts<'a> {
             (None, None) => self.float_or(("rotary_pct", ""), default)?,
         };
         if !(factor > 0.0 && factor <= 1.0) {
-            return Err(self.bad(key, factor, "above 0, at most 1"));
+            return self.past(self.bad(key, factor, "above 0, at most 1"), head_dim);
         }
         Ok((head_dim as f64 * factor) as usize)
     }
@@ -301,7 +342,8 @@ impl<'a> Facts<'a> {
         if dims == head_dim || self.dialect == Dialect::Gguf {
             return Ok(dims);
         }
-        Err(self.bad(("partial_rotary_factor", ""), format!("for {dims} entries"), "1"))
+        let found = format!("for {dims} entries");
+        self.past(self.bad(("partial_rotary_factor", ""), found, "1"), head_dim)
     }
 
     /// The error for a setting with a value the family can't use.

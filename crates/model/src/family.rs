@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::{
     Error, Facts, Graph,
+    facts::faults,
     names::Names,
     net::{Bias, Flat, Net, Scope, Weight},
     op::Mask,
@@ -111,10 +112,11 @@ impl Model {
     }
 }
 
-/// Finds the family of a checkpoint and builds its model.
+/// Finds the family of a checkpoint and builds its model, or says everything that is wrong with its
+/// configuration.
 pub fn build(facts: &Facts<'_>) -> Result<Model, Error> {
     let family = find(facts)?;
-    (family.build)(&Facts { family: family.name, ..*facts })
+    faults::all(family.name, facts, family.build)
 }
 
 /// The family that answers to the facts' architecture.
@@ -224,7 +226,8 @@ pub fn layers(facts: &Facts<'_>, layers: usize) -> Result<usize, Error> {
     if layers <= MOST {
         return Ok(layers);
     }
-    Err(facts.bad(("num_hidden_layers", "block_count"), layers, format!("at most {MOST}")))
+    let key = ("num_hidden_layers", "block_count");
+    facts.past(facts.bad(key, layers, format!("at most {MOST}")), facts.some_size(key))
 }
 
 /// Buffers that old checkpoints saved beside their weights and everyone recomputes.
@@ -292,22 +295,27 @@ impl HeadDims {
         [heads, kv_heads]: [usize; 2],
         head_dim: Option<usize>,
     ) -> Result<Self, Error> {
+        let wrong =
+            |key, found: usize, expected: String| facts.past(facts.bad(key, found, expected), ());
         if head_dim.is_none() && !hidden.is_multiple_of(heads) {
-            return Err(facts.bad(HEADS, heads, format!("a divisor of {hidden}, the hidden size")));
+            wrong(HEADS, heads, format!("a divisor of {hidden}, the hidden size"))?;
         }
-        let head_dim = head_dim.unwrap_or(hidden / heads);
+        let head_dim = head_dim.unwrap_or(hidden / heads).max(1);
+        let mut d = HeadDims { heads, kv_heads, head_dim };
         if kv_heads > heads || !heads.is_multiple_of(kv_heads) {
-            return Err(facts.bad(KV_HEADS, kv_heads, format!("a divisor of {heads}, the heads")));
+            wrong(KV_HEADS, kv_heads, format!("a divisor of {heads}, the heads"))?;
+            d.kv_heads = heads;
         }
         if heads * head_dim > crate::facts::LARGEST {
-            return Err(facts.bad(HEADS, heads, format!("fewer, with {head_dim} entries each")));
+            wrong(HEADS, heads, format!("fewer, with {head_dim} entries each"))?;
+            d = HeadDims { heads: 1, kv_heads: 1, head_dim: 2 };
         }
         if let Some(values) = facts.size_opt(("", "attention.value_length"))?
             && values != head_dim
         {
-            return Err(facts.bad(("", "attention.value_length"), values, head_dim));
+            wrong(("", "attention.value_length"), values, head_dim.to_string())?;
         }
-        Ok(HeadDims { heads, kv_heads, head_dim })
+        Ok(d)
     }
 
     /// Width of all query heads.
@@ -333,7 +341,7 @@ pub fn windows(facts: &Facts<'_>, layers: usize) -> Result<Vec<Mask>, Error> {
         let switched_off = facts.spelled(("use_sliding_window", "")) && !on;
         if switched_off && masks.iter().any(|mask| *mask != Mask::Causal) {
             let expected = "true, as layer_types has sliding_attention";
-            return Err(facts.bad(("use_sliding_window", ""), on, expected));
+            facts.past(facts.bad(("use_sliding_window", ""), on, expected), ())?;
         }
         return Ok(masks);
     }
@@ -370,8 +378,9 @@ pub fn periodic_windows(
     }
     let slides = match facts.value(PERIOD) {
         Some(Value::Array(list)) if list.len() == layers => {
-            let one = |slides: &Value| {
-                slides.as_bool().ok_or_else(|| facts.bad(PERIOD, slides, "true or false"))
+            let one = |slides: &Value| match slides.as_bool() {
+                Some(slides) => Ok(slides),
+                None => facts.past(facts.bad(PERIOD, slides, "true or false"), false),
             };
             list.iter().map(one).collect::<Result<Vec<bool>, Error>>()?
         }
@@ -384,7 +393,7 @@ pub fn periodic_windows(
     let window = |slides: bool| match (slides, window) {
         (false, _) => Ok(Mask::Causal),
         (true, Some(window)) => Ok(Mask::Window(window)),
-        (true, None) => Err(facts.missing(WINDOW)),
+        (true, None) => facts.past(facts.missing(WINDOW), Mask::Causal),
     };
     slides.into_iter().map(window).collect()
 }
@@ -406,7 +415,9 @@ fn kind_mask(facts: &Facts<'_>, kind: &Value, window: Option<usize>) -> Result<M
     match (kind.as_str(), window) {
         (Some("full_attention"), _) => Ok(Mask::Causal),
         (Some("sliding_attention"), Some(window)) => Ok(Mask::Window(window)),
-        (Some("sliding_attention"), None) => Err(facts.missing(("sliding_window", ""))),
-        _ => Err(facts.bad(key, kind, "full_attention or sliding_attention")),
+        (Some("sliding_attention"), None) => {
+            facts.past(facts.missing(("sliding_window", "")), Mask::Causal)
+        }
+        _ => facts.past(facts.bad(key, kind, "full_attention or sliding_attention"), Mask::Causal),
     }
 }

@@ -22,8 +22,7 @@ impl Tensors for Nothing {
 
 fn build(config: &Map<String, Value>) -> Result<Model, Error> {
     let architecture = config.get("model_type").and_then(Value::as_str).unwrap_or_default();
-    let dialect = Dialect::HuggingFace;
-    model::build(&Facts { dialect, architecture, values: config, tensors: &Nothing, family: "" })
+    model::build(&Facts::new(Dialect::HuggingFace, architecture, config, &Nothing))
 }
 
 /// Name and `config.json` (`config.v5.json`) of every golden model whose family we know.

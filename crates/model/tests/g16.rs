@@ -17,7 +17,7 @@ impl Tensors for Embedding {
 
 fn build(dialect: Dialect, architecture: &str, values: &Value) -> Result<Model, Error> {
     let values: &Map<String, Value> = values.as_object().expect("an object");
-    model::build(&Facts { dialect, architecture, values, tensors: &Embedding, family: "" })
+    model::build(&Facts::new(dialect, architecture, values, &Embedding))
 }
 
 fn sound() -> Value {
@@ -133,8 +133,7 @@ fn g16_an_embedding_of_another_size_than_the_vocabulary() {
     let values = json!({"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
         "intermediate_size": 160, "vocab_size": 11});
     let values = values.as_object().expect("an object");
-    let dialect = Dialect::HuggingFace;
-    let facts = Facts { dialect, architecture: "llama", values, tensors: &Ten, family: "" };
+    let facts = Facts::new(Dialect::HuggingFace, "llama", values, &Ten);
     let why = model::build(&facts).expect_err("eleven of ten").to_string();
     assert!(why.contains("vocab_size"), "{why}");
 }
@@ -143,4 +142,100 @@ fn g16_an_embedding_of_another_size_than_the_vocabulary() {
 fn g16_an_unknown_architecture_is_refused_by_name() {
     let why = build(Dialect::Gguf, "mamba", &sound()).expect_err("not ours").to_string();
     assert!(why.contains("mamba") && why.contains("llama"), "{why}");
+}
+
+/// Everything that is said of a file where these keys say these values.
+fn all_of(changes: &[(&str, Value)]) -> Vec<Error> {
+    let mut values = sound();
+    for (key, value) in changes {
+        values[format!("llama.{key}")] = value.clone();
+    }
+    match build(Dialect::Gguf, "llama", &values).expect_err("several faults") {
+        Error::Several { faults, .. } => faults,
+        one => vec![one],
+    }
+}
+
+fn key_of(fault: &Error) -> Option<&str> {
+    match fault {
+        Error::BadValue { key, .. } | Error::Missing { key, .. } => key.strip_prefix("llama."),
+        _ => None,
+    }
+}
+
+#[test]
+fn g16_all_violations_are_listed_at_once() {
+    let changes = [
+        ("block_count", json!(1u64 << 31)),
+        ("attention.head_count", json!(0)),
+        ("attention.layer_norm_rms_epsilon", json!(null)),
+        ("rope.dimension_count", json!(7)),
+        ("rope.freq_base", json!(0.0)),
+        ("context_length", json!(1u64 << 32)),
+        ("expert_count", json!(4)),
+        ("expert_used_count", json!(5)),
+    ];
+    let faults = all_of(&changes);
+    let keys: Vec<String> = faults.iter().filter_map(key_of).map(str::to_owned).collect();
+    for (key, _) in &changes[..6] {
+        assert_eq!(keys.iter().filter(|other| *other == key).count(), 1, "{key}: {faults:?}");
+    }
+    let said: Vec<String> = faults.iter().map(Error::to_string).collect();
+    assert!(said.iter().any(|fault| fault.contains("5 experts are used of 4")), "{said:?}");
+    // Nothing that only follows from what stood in for a wrong setting.
+    assert!(
+        faults.iter().all(|fault| match (key_of(fault), fault) {
+            (Some(key), _) => changes.iter().any(|(changed, _)| *changed == key),
+            (None, Error::Unsound { faults, .. }) => faults.len() == 1,
+            _ => false,
+        }),
+        "{said:?}"
+    );
+    let whole = Error::Several { family: "llama", faults }.to_string();
+    for key in &keys {
+        assert!(whole.contains(key), "{key} is not named: {whole}");
+    }
+}
+
+#[test]
+fn g16_settings_that_are_missing_are_listed_at_once() {
+    let values = json!({"llama.context_length": 0});
+    let Err(Error::Several { faults, .. }) = build(Dialect::Gguf, "llama", &values) else {
+        panic!("several are missing")
+    };
+    let keys: Vec<&str> = faults.iter().filter_map(key_of).collect();
+    let wanted = [
+        "embedding_length",
+        "block_count",
+        "context_length",
+        "attention.head_count",
+        "attention.layer_norm_rms_epsilon",
+        "feed_forward_length",
+    ];
+    for key in wanted {
+        assert!(keys.contains(&key), "{key} of {keys:?}");
+    }
+    assert_eq!(keys.len(), faults.len(), "{faults:?}");
+}
+
+#[test]
+fn g16_one_wrong_setting_draws_no_others_with_it() {
+    let mut values = vec![
+        ("block_count", json!(-1)),
+        ("embedding_length", json!("64")),
+        ("attention.head_count", json!(-4)),
+        ("attention.head_count_kv", json!(1.5)),
+        ("attention.head_count_kv", json!(3)),
+        ("attention.head_count", json!(6)),
+        ("feed_forward_length", json!([1, 2])),
+        ("rope.freq_base", json!([])),
+    ];
+    values.push(("rope.dimension_count", json!(9)));
+    for change in values {
+        let faults = all_of(std::slice::from_ref(&change));
+        let own = faults.iter().filter(|fault| key_of(fault) == Some(change.0)).count();
+        // A width that heads do not divide also breaks the even share of key heads.
+        let share = faults.iter().any(|fault| key_of(fault) == Some("attention.head_count_kv"));
+        assert!(own == 1 && (faults.len() == 1 || share), "{change:?}: {faults:?}");
+    }
 }

@@ -13,17 +13,15 @@ const CONTEXT: Key = ("max_position_embeddings", "context_length");
 const ORIGINAL: Key = ("original_max_position_embeddings", "rope.scaling.original_context_length");
 
 pub(super) fn read(facts: &Facts<'_>, turning: &Turning<'_>) -> Result<Rope, Error> {
-    let dims = turning.dims;
-    if dims < 2 || !dims.is_multiple_of(2) {
-        return Err(facts.bad(
-            ("head_dim", "rope.dimension_count"),
-            dims,
-            "an even number of turning entries",
-        ));
+    let mut turning = *turning;
+    if turning.dims < 2 || !turning.dims.is_multiple_of(2) {
+        let key = ("head_dim", "rope.dimension_count");
+        let fault = facts.bad(key, turning.dims, "an even number of turning entries");
+        turning.dims = facts.past(fault, (turning.dims & !1).max(2))?;
     }
     match facts.dialect {
-        Dialect::HuggingFace => hugging_face(facts, turning),
-        Dialect::Gguf => gguf(facts, turning),
+        Dialect::HuggingFace => hugging_face(facts, &turning),
+        Dialect::Gguf => gguf(facts, &turning),
     }
 }
 
@@ -33,7 +31,7 @@ fn hugging_face(facts: &Facts<'_>, turning: &Turning<'_>) -> Result<Rope, Error>
     let given = match facts.value(("rope_parameters", "")).or(facts.value(("rope_scaling", ""))) {
         None => &empty,
         Some(Value::Object(map)) => map,
-        Some(other) => return Err(facts.bad(("rope_scaling", ""), other, "an object")),
+        Some(other) => facts.past(facts.bad(("rope_scaling", ""), other, "an object"), &empty)?,
     };
     // Transformers 5 nests one set of parameters for each kind of layer.
     let given = match turning.kind.and_then(|kind| given.get(kind)) {
@@ -43,7 +41,7 @@ fn hugging_face(facts: &Facts<'_>, turning: &Turning<'_>) -> Result<Rope, Error>
     if let Some(kind) =
         ["full_attention", "sliding_attention"].iter().find(|k| given.contains_key(**k))
     {
-        return Err(facts.bad(("rope_parameters", ""), kind, "one set for all layers"));
+        facts.past(facts.bad(("rope_parameters", ""), kind, "one set for all layers"), ())?;
     }
     let inner = Facts { values: given, ..*facts };
     let theta = match inner.float_opt(("rope_theta", ""))? {
@@ -127,7 +125,7 @@ fn hugging_face(facts: &Facts<'_>, turning: &Turning<'_>) -> Result<Rope, Error>
         }
         other => {
             let known = "default, linear, dynamic, llama3, yarn, longrope";
-            return Err(facts.bad(("rope_type", ""), other, known));
+            facts.past(facts.bad(("rope_type", ""), other, known), Scaling::None)?
         }
     };
     Ok(Rope { style: turning.hub, dims, theta, scaling })
@@ -175,18 +173,23 @@ fn gguf(facts: &Facts<'_>, turning: &Turning<'_>) -> Result<Rope, Error> {
         },
         other => {
             let known = "none, linear, yarn, longrope";
-            return Err(facts.bad(key("rope.scaling.type"), other, known));
+            facts.past(facts.bad(key("rope.scaling.type"), other, known), Scaling::None)?
         }
     };
     Ok(Rope { style: turning.gguf, dims, theta, scaling })
 }
 
 fn positive(facts: &Facts<'_>, key: Key, number: f64) -> Result<f64, Error> {
-    if number > 0.0 { Ok(number) } else { Err(facts.bad(key, number, "a positive number")) }
+    if number > 0.0 {
+        return Ok(number);
+    }
+    facts.past(facts.bad(key, number, "a positive number"), facts.some_number())
 }
 
 fn divisors(facts: &Facts<'_>, key: &'static str, dims: usize) -> Result<Vec<f32>, Error> {
-    let list = facts.list_opt((key, ""))?.ok_or_else(|| facts.missing((key, "")))?;
+    let Some(list) = facts.list_opt((key, ""))? else {
+        return facts.past(facts.missing((key, "")), vec![1.0; dims / 2]);
+    };
     let numbers = list.iter().map(|number| number.as_f64().unwrap_or(f64::NAN) as f32).collect();
     sound(facts, key, numbers, dims)
 }
@@ -199,11 +202,15 @@ fn sound(facts: &Facts<'_>, name: &str, list: Vec<f32>, dims: usize) -> Result<V
         found,
         expected,
     };
+    let ones = || vec![1.0; dims / 2];
     if list.len() != dims / 2 {
-        return Err(bad(format!("{} entries", list.len()), format!("{}, one a pair", dims / 2)));
+        let expected = format!("{}, one a pair", dims / 2);
+        return facts.past(bad(format!("{} entries", list.len()), expected), ones());
     }
     match list.iter().find(|divisor| !(divisor.is_finite() && **divisor > 0.0)) {
-        Some(divisor) => Err(bad(divisor.to_string(), "positive, finite divisors".into())),
+        Some(divisor) => {
+            facts.past(bad(divisor.to_string(), "positive, finite divisors".into()), ones())
+        }
         None => Ok(list),
     }
 }

@@ -27,9 +27,11 @@ impl Facts<'_> {
         let key: Key = (key, "");
         let Some(name) = self.text_opt(key)? else { return Ok(default) };
         let known = ACTIVATIONS.iter().find(|(known, _)| *known == name);
-        known.map(|(_, activation)| *activation).ok_or_else(|| {
-            let names: Vec<&str> = ACTIVATIONS.iter().map(|(name, _)| *name).collect();
-            self.bad(key, name, format!("one of {}", names.join(", ")))
-        })
+        if let Some((_, activation)) = known {
+            return Ok(*activation);
+        }
+        let names: Vec<&str> = ACTIVATIONS.iter().map(|(name, _)| *name).collect();
+        let expected = format!("one of {}", names.join(", "));
+        self.past(self.bad(key, name, expected), default)
     }
 }

@@ -70,7 +70,7 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
     let dense = dense_layers(facts)?;
     if facts.size_or(("moe_layer_freq", ""), 1)? != 1 {
         let found = facts.size_or(("moe_layer_freq", ""), 1)?;
-        return Err(facts.bad(("moe_layer_freq", ""), found, "1, as all releases have"));
+        facts.past(facts.bad(("moe_layer_freq", ""), found, "1, as all releases have"), ())?;
     }
     let (experts, bias) = experts(facts)?;
     let shared = ("n_shared_experts", "expert_shared_count");
@@ -142,9 +142,10 @@ impl Latent {
                     Some(all) => all,
                     None => facts.size(("", "attention.key_length"))?,
                 };
-                all.checked_sub(rope_dims)
-                    .filter(|nope| *nope > 0)
-                    .ok_or_else(|| facts.bad(key, all, format!("more than {rope_dims}")))?
+                match all.checked_sub(rope_dims) {
+                    Some(nope) if nope > 0 => nope,
+                    _ => facts.past(facts.bad(key, all, format!("more than {rope_dims}")), 1)?,
+                }
             }
         };
         let value = match facts.size_opt(("v_head_dim", "attention.value_length_mla"))? {
@@ -240,7 +241,7 @@ fn experts(facts: &Facts<'_>) -> Result<(moe::Experts, bool), Error> {
         (None, Dialect::HuggingFace) => v3,
         (Some(other), _) => {
             let known = "greedy, group_limited_greedy or noaux_tc";
-            return Err(facts.bad(("topk_method", ""), other, known));
+            facts.past(facts.bad(("topk_method", ""), other, known), v3)?
         }
     };
     let count = facts.size_or(("n_group", "expert_group_count"), unsaid_groups)?;

@@ -80,7 +80,8 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
     // The reference lays out three kinds: groups, one key head after all queries, or triples.
     let layout = if grouped || !multi_query { Fused::Grouped } else { Fused::Stacked };
     if hub && !grouped && !multi_query && kv_heads != heads {
-        return Err(facts.bad(kv_key, kv_heads, format!("{heads}, without groups or multi_query")));
+        let expected = format!("{heads}, without groups or multi_query");
+        facts.past(facts.bad(kv_key, kv_heads, expected), ())?;
     }
     facts.only(("alibi", ""), false)?;
     let shape = shape(facts, grouped)?;
@@ -125,7 +126,9 @@ fn shape(facts: &Facts<'_>, grouped: bool) -> Result<Shape, Error> {
     match (grouped, facts.size_or(key, 2)?) {
         (true, 2) => Ok(Shape::TwoNorms),
         (true, 1) if parallel => Ok(Shape::OneNorm),
-        (true, other) => Err(facts.bad(key, other, "1 with parallel_attn, or 2")),
+        (true, other) => {
+            facts.past(facts.bad(key, other, "1 with parallel_attn, or 2"), Shape::TwoNorms)
+        }
         (false, _) => Ok(if parallel { Shape::OneNorm } else { Shape::Sequential }),
     }
 }

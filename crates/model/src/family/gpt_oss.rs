@@ -164,7 +164,10 @@ fn masks(facts: &Facts<'_>, layers: usize) -> Result<Vec<Mask>, Error> {
         return super::windows(facts, layers);
     }
     let key = ("sliding_window", "attention.sliding_window");
-    let window = window(facts, Some(128))?.ok_or_else(|| facts.missing(key))?;
+    let window = match window(facts, Some(128))? {
+        Some(window) => window,
+        None => facts.past(facts.missing(key), 128)?,
+    };
     let mask = |layer: usize| {
         if layer.is_multiple_of(2) { Mask::Window(window) } else { Mask::Causal }
     };

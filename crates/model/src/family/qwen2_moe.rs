@@ -83,7 +83,7 @@ fn windows(facts: &Facts<'_>, layers: usize) -> Result<Vec<Mask>, Error> {
         && masks.iter().any(|mask| *mask != Mask::Causal)
     {
         let expected = "true, as layer_types has sliding_attention";
-        return Err(facts.bad(("use_sliding_window", ""), on, expected));
+        facts.past(facts.bad(("use_sliding_window", ""), on, expected), ())?;
     }
     if facts.dialect == Dialect::Gguf || !on || facts.value(("layer_types", "")).is_some() {
         return super::windows(facts, layers);

@@ -67,7 +67,8 @@ fn windows(facts: &Facts<'_>, layers: usize) -> Result<Vec<Mask>, Error> {
     let masks = vec![window.map_or(Mask::Causal, Mask::Window); layers];
     match super::listed_windows(facts, layers, window)? {
         Some(listed) if listed != masks => {
-            Err(facts.bad(("layer_types", ""), "several kinds", "one kind for all layers"))
+            let expected = "one kind for all layers";
+            facts.past(facts.bad(("layer_types", ""), "several kinds", expected), masks)
         }
         _ => Ok(masks),
     }

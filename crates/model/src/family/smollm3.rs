@@ -67,11 +67,15 @@ fn turns(facts: &Facts<'_>, layers: usize) -> Result<Vec<bool>, Error> {
     let one = |value: &serde_json::Value| match (value.as_u64(), value.as_bool()) {
         (Some(0), _) | (_, Some(false)) => Ok(false),
         (Some(1), _) | (_, Some(true)) => Ok(true),
-        _ => Err(facts.bad(LIST, value, "1 for a layer that turns, 0 for one that does not")),
+        _ => {
+            let expected = "1 for a layer that turns, 0 for one that does not";
+            facts.past(facts.bad(LIST, value, expected), true)
+        }
     };
     if list.len() < layers {
         let found = format!("{} entries", list.len());
-        return Err(facts.bad(LIST, found, format!("{layers}, one a layer")));
+        let fault = facts.bad(LIST, found, format!("{layers}, one a layer"));
+        return facts.past(fault, vec![true; layers]);
     }
     list.iter().take(layers).map(one).collect()
 }
@@ -85,10 +89,10 @@ fn windows(facts: &Facts<'_>, turns: &[bool]) -> Result<Vec<Mask>, Error> {
     Ok(match (on, window, listed) {
         (false, _, Some(masks)) if slides(&masks) => {
             let expected = "true, as layer_types has sliding_attention";
-            return Err(facts.bad(("use_sliding_window", ""), on, expected));
+            facts.past(facts.bad(("use_sliding_window", ""), on, expected), masks)?
         }
         (true, None, Some(masks)) if slides(&masks) => {
-            return Err(facts.missing(("sliding_window", "")));
+            facts.past(facts.missing(("sliding_window", "")), masks)?
         }
         (true, _, Some(masks)) => masks,
         (false, ..) | (true, None, None) => vec![Mask::Causal; turns.len()],
