@@ -69,7 +69,7 @@ def write_gguf(path, weights, config, tokenizer, template, form, file_type):
     w.add_size_label(f"{sum(x.size for x in weights.values()) / 1e6:.1f}M")
     w.add_organization("Freehold")
     w.add_author("The Freehold project")
-    w.add_version("1.0")
+    w.add_version("2.0")
     w.add_description(ABOUT)
     w.add_license("apache-2.0")
     w.add_license_name("Apache License 2.0")

@@ -2,7 +2,8 @@
 
     python report.py RUN BUILD CORPUS RELEASE [QUESTIONS_PER_SKILL]
 
-Reads RUN/selection.json for the chosen checkpoint. Writes RELEASE/evaluation.json, RELEASE/EVALUATION.md,
+Reads RUN/selection.json for the chosen checkpoint and RELEASE/perplexity.json (perplexity.py). Writes
+RELEASE/evaluation.json, RELEASE/EVALUATION.md, the table of RELEASE/MODEL_CARD.md (between its two marks) and
 RELEASE/recipe.json. Run it once, after the choice: the test split has no part in it.
 """
 
@@ -22,6 +23,8 @@ from answer import examine_parallel, headline, load, read, score, tally
 from export import names
 
 GOALS = {"extract": 80, "refuse": 80, "classify": 85, "json": 95, "tool": 95}
+UNSEEN = ("extract_unseen", "tool_unseen")      # what training left out on purpose: no part of the mean
+MARKS = ("<!-- figures: written by report.py -->\n", "<!-- end of figures -->\n")
 
 
 def sha256(path):
@@ -39,6 +42,41 @@ def released(model, path):
     return model
 
 
+def in_words(share):
+    return f"{100 * share:.1f}"
+
+
+def figures(skills):
+    """The table of all metrics, as Markdown lines."""
+    md = ["| skill | metric | right | share | 95 % interval | goal |", "|---|---|---|---|---|---|"]
+    for skill in sorted(skills, key=lambda s: (s in UNSEEN, s)):
+        for i, (metric, m) in enumerate(skills[skill].items()):
+            goal = GOALS.get(skill) if i == 0 else None
+            said = "" if goal is None else f"{goal} %: {'reached' if 100 * m['right'] >= goal * m['count'] else '**missed**'}"
+            low, high = m["interval"]
+            md.append(f"| {skill if i == 0 else ''} | {metric} | {m['right']} of {m['count']} | {in_words(m['right'] / m['count'])} % | {in_words(low)}–{in_words(high)} % | {said} |")
+    return md
+
+
+def perplexities(p):
+    """The table of the formats, as Markdown lines."""
+    md = [f"Through Freehold, on the assistant's words of {p['conversations']} test conversations ({p['tokens']} tokens); all matrices in the one format.", "",
+          "| file | bytes | perplexity | loss | more than the one before (± standard error of the pairs) |", "|---|---|---|---|---|"]
+    for row in p["files"]:
+        gap = "{:+.5f} ± {:.5f}".format(*row["more_than_before"]) if "more_than_before" in row else ""
+        md.append(f"| {row['file']} | {row['bytes']} | {row['perplexity']:.4f} | {row['loss']:.5f} ± {row['loss_error']:.5f} | {gap} |")
+    return md
+
+
+def between_marks(path, lines):
+    """Replaces what stands between MARKS in the file."""
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    head, rest = text.split(MARKS[0])
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(head + MARKS[0] + "\n".join(lines) + "\n" + MARKS[1] + rest.split(MARKS[1])[1])
+
+
 def main(run, build, corpus, release, per_skill=250):
     torch.set_num_threads(1)
     with open(os.path.join(run, "selection.json")) as f:
@@ -48,19 +86,25 @@ def main(run, build, corpus, release, per_skill=250):
     weights = os.path.join(release, "freehold-house-q8_0.gguf")
     results = examine_parallel(released(model, weights), Tokenizer.from_file(os.path.join(build, "tokenizer.json")), read(os.path.join(corpus, "test.jsonl"), per_skill))
     table = tally(results)
+    mean = headline({k: v for k, v in table.items() if k not in UNSEEN})
     out = {"split": "test", "weights": {"file": os.path.basename(weights), "sha256": sha256(weights)}, "sampling": "greedy, at most 220 tokens",
-           "mean_of_headlines": round(headline(table), 4), "skills": {}}
-    md = ["# Evaluation on the test split\n", "Greedy answers of the released Q8_0 file; rules: [EVAL.md](../data/EVAL.md). Shares with their 95 % Wilson interval.\n",
-          "| skill | metric | right | share | interval | goal |", "|---|---|---|---|---|---|"]
+           "mean_of_headlines": round(mean, 4), "skills": {}}
     for skill, metrics in sorted(table.items()):
         out["skills"][skill] = {}
-        for i, (metric, (r, n)) in enumerate(metrics.items()):
+        for metric, (r, n) in metrics.items():
             low, high = score.wilson(r, n)
             out["skills"][skill][metric] = {"right": r, "count": n, "share": round(r / n, 4), "interval": [round(low, 4), round(high, 4)]}
-            goal = GOALS.get(skill) if i == 0 else None
-            said = "" if goal is None else f"{goal} %: {'reached' if 100 * r >= goal * n else 'missed'}"
-            md.append(f"| {skill if i == 0 else ''} | {metric} | {r} of {n} | {100 * r / n:.1f} % | {100 * low:.1f}–{100 * high:.1f} % | {said} |")
-    md.append(f"\nMean of the headline metrics: {100 * headline(table):.1f} %.\n")
+    rows = figures(out["skills"])
+    md = ["# Evaluation on the test split\n", "Greedy answers of the released Q8_0 file; rules: [EVAL.md](../data/EVAL.md). Shares with their 95 % Wilson interval.",
+          f"The last rows, `{'`, `'.join(UNSEEN)}`, ask for what training left out on purpose and are no part of the mean.\n", *rows,
+          f"\nMean of the headline metrics: {in_words(mean)} %.\n"]
+    found = os.path.join(release, "perplexity.json")
+    if os.path.exists(found):
+        with open(found) as f:
+            p = json.load(f)
+        md += ["## Perplexity of the formats\n", *perplexities(p), ""]
+        rows += ["", *perplexities(p)]
+    between_marks(os.path.join(release, "MODEL_CARD.md"), rows)
     with open(os.path.join(release, "evaluation.json"), "w") as f:
         json.dump(out, f, indent=1)
         f.write("\n")

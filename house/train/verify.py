@@ -45,7 +45,7 @@ def freehold_logits(binary, model, ids):
     """All logits of `ids` as `freehold logits` writes them."""
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "logits.safetensors")
-        subprocess.run([binary, "logits", model, "--ids", ",".join(map(str, ids)), "--all", "--kv", "f32", "--threads", "1", "--out", out],
+        subprocess.run([binary, "logits", model, "--ids", ",".join(map(str, ids)), "--all", "--top", "0", "--kv", "f32", "--threads", "1", "--out", out],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         return load_file(out)["logits"]
 
