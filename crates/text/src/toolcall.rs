@@ -162,6 +162,15 @@ fn add(out: &mut Vec<Event>, event: Event) {
     }
 }
 
+/// White space before a call is not text; more of it than this many bytes is.
+const MOST_SPACE: usize = 64;
+
+/// The text less the white space at its end.
+fn less_space(text: &str) -> &str {
+    let space = text.len() - text.trim_end().len();
+    &text[..text.floor_char_boundary(text.len() - space.min(MOST_SPACE))]
+}
+
 impl CallParser {
     /// A parser for one answer. `tools` are those declared: types of arguments come from them, and
     /// notations without marks of their own count as calls only for their names.
@@ -305,10 +314,11 @@ impl CallParser {
 
     /// Outside of calls: text up to a mark that opens one.
     fn outside(&mut self, last: bool, out: &mut Vec<Event>) -> bool {
-        if self.said != Said::Text
-            && let Some(decided) = self.bare(last)
-        {
-            return decided;
+        if self.said != Said::Text {
+            self.excess_space(out);
+            if let Some(decided) = self.bare(last) {
+                return decided;
+            }
         }
         let format = self.format;
         let marks = || format.opens.iter().chain(format.frames).copied();
@@ -318,7 +328,7 @@ impl CallParser {
                 return false;
             }
             let text = self.take(at);
-            self.text(text.trim_end(), out);
+            self.text(less_space(&text), out);
             let mark_text = self.take(mark.len());
             if format.opens.contains(&mark) {
                 self.body = Some(self.open(&mark_text));
@@ -326,20 +336,12 @@ impl CallParser {
             }
             return true;
         }
-        let keep = if last {
-            0
+        let cut = if last {
+            self.held.len()
         } else {
             let open = unfinished(&self.held, marks());
-            open + {
-                let sure = &self.held[..self.held.len() - open];
-                // White space before a call is not text; more than a little of it is.
-                (sure.len() - sure.trim_end().len()).min(64)
-            }
+            less_space(&self.held[..self.held.len() - open]).len()
         };
-        let mut cut = self.held.len() - keep;
-        while !self.held.is_char_boundary(cut) {
-            cut -= 1;
-        }
         let text = self.take(cut);
         let kept = if last && self.said == Said::Call { text.trim_end() } else { &text };
         self.text(kept, out);
@@ -356,14 +358,19 @@ impl CallParser {
         }
     }
 
+    /// Lets go of white space before an answer's first word that is more than a call may have.
+    fn excess_space(&mut self, out: &mut Vec<Event>) {
+        let space = self.held.len() - self.held.trim_start().len();
+        if space > MOST_SPACE {
+            let excess = self.take(self.held.floor_char_boundary(space - MOST_SPACE));
+            self.text(&excess, out);
+        }
+    }
+
     /// A call without an opening mark, at the start of an answer; none when it cannot be one.
     fn bare(&mut self, last: bool) -> Option<bool> {
         let word = self.held.trim_start();
         let space = self.held.len() - word.len();
-        // More white space than a little begins no call.
-        if space > 64 {
-            return None;
-        }
         if !self.format.bare(word, &self.tools, last)? {
             return Some(false);
         }

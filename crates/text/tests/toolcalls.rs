@@ -333,3 +333,27 @@ fn calls_do_not_depend_on_the_cuts() {
         }
     }
 }
+
+fn output(format: &str, text: &str, step: usize) -> Output {
+    let declared = serde_json::json!([{"type": "function", "function": {"name": "f"}}]);
+    let format = ToolFormat::named(format).unwrap();
+    let calls = Some(CallParser::new(format, &tools(&declared)));
+    run(OutputParser::new(Splitter::plain(), calls), text, step)
+}
+
+/// Found by fuzzing: white space beyond what is held back was text in pieces, and nothing in one piece.
+#[test]
+fn much_white_space_around_calls_reads_alike_in_any_pieces() {
+    let call = "<function=f>{\"a\": 1}</function>";
+    for space in ["\u{b}".repeat(74), "\u{3000}".repeat(40), format!("{}\n", " ".repeat(200))] {
+        let text = format!("{call} and{space}{call}{space}{call}{space}");
+        let whole = output("functionary-3.1", &text, usize::MAX);
+        assert_eq!(whole.calls.len(), 3);
+        let bare = format!("{space}{{\"name\": \"f\", \"arguments\": {{}}}}{space}");
+        let alone = output("llama-json", &bare, usize::MAX);
+        for step in 1..9 {
+            assert_eq!(output("functionary-3.1", &text, step), whole);
+            assert_eq!(output("llama-json", &bare, step), alone);
+        }
+    }
+}
