@@ -4,6 +4,8 @@
 //!   with the limits a container or an affinity mask sets; read from what the system states.
 //! - [`Limits`]: what the machine was measured to do: bytes read and operations done per second.
 //! - [`predict`]: the least time a [`Cost`] can take within those limits, and which one binds.
+//! - [`Rates`]: what the program's own loops reach, and how long a step takes by that.
+//! - [`economy`]: what owning a machine costs beside a price a token.
 //! - [`Bytes`]: sizes as people read them, exact for programs.
 //!
 //! Nothing here loads a model, and nothing here fails because a system hides a fact: what is not
@@ -12,9 +14,11 @@
 mod bytes;
 mod cpu;
 mod disk;
+pub mod economy;
 mod error;
 mod gpu;
 mod isa;
+mod kept;
 mod limits;
 #[cfg(any(target_os = "linux", test))]
 mod linux;
@@ -24,6 +28,7 @@ mod os;
 mod portable;
 mod predict;
 mod probe;
+mod rates;
 mod report;
 
 pub use bytes::Bytes;
@@ -37,6 +42,7 @@ pub use memory::{HugePages, Memory, MemoryLimit};
 pub use os::Os;
 pub use predict::{Bound, Cost, Prediction, predict};
 pub use probe::{KernelProbe, Probe};
+pub use rates::{Overhead, Rate, RateProbe, Rates, Work};
 
 use serde::Serialize;
 

@@ -6,12 +6,9 @@
 //! (processor, microcode, instruction set, threads). When any of that changes, or the file is not
 //! whole, they are measured again.
 
-use crate::{Cpu, Error, Probe};
+use crate::{Cpu, Error, Probe, kept};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-
-/// Raised when the meaning of the numbers changes: older files are measured again.
-const VERSION: u32 = 1;
 
 /// What this machine was measured to do with a number of threads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,16 +28,6 @@ pub struct Limits {
     pub bf16_ops_per_s: f64,
     /// The same of F32.
     pub f32_ops_per_s: f64,
-}
-
-/// A file of limits.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Record {
-    version: u32,
-    cpu: String,
-    microcode: Option<String>,
-    usable_threads: usize,
-    limits: Limits,
 }
 
 impl Limits {
@@ -84,15 +71,10 @@ impl Limits {
     /// The limits kept in `folder`, if there are any of this processor; measures nothing.
     pub fn kept(folder: &Path, cpu: &Cpu, isa: &str, threads: usize) -> Option<Limits> {
         let path = file(folder, isa, threads.max(1));
-        // A file of ours has some hundred bytes.
-        let sensible = std::fs::metadata(&path).is_ok_and(|file| file.len() < 65_536);
-        let text = sensible.then(|| std::fs::read_to_string(&path).ok())??;
-        let record = serde_json::from_str::<Record>(&text).ok()?;
-        let same = record == Record::of(record.limits.clone(), cpu);
-        let limits = record.limits;
+        let limits: Limits = kept::read(&path, cpu)?;
         let positive = limits.numbers().iter().all(|(_, value)| value.is_finite() && *value > 0.0);
         let asked = limits.isa == isa && limits.threads == threads.max(1);
-        (same && positive && asked).then_some(limits)
+        (positive && asked).then_some(limits)
     }
 
     /// The higher of each number: a limit measured while others used the machine is too low, so
@@ -114,23 +96,9 @@ impl Limits {
         }
     }
 
-    /// Keeps the limits in `folder`: written beside and renamed, so no reader sees half a file.
+    /// Keeps the limits in `folder`.
     pub fn keep(&self, folder: &Path, cpu: &Cpu) -> Result<(), Error> {
-        let path = file(folder, &self.isa, self.threads);
-        let fail = |action, path: &Path| {
-            let path = path.to_owned();
-            move |source| Error::Io { action, path, source }
-        };
-        std::fs::create_dir_all(folder).map_err(fail("create", folder))?;
-        let beside = path.with_extension(format!("{}.tmp", std::process::id()));
-        let record = Record::of(self.clone(), cpu);
-        let text = serde_json::to_string_pretty(&record)
-            .map_err(|error| fail("write", &path)(error.into()))?;
-        std::fs::write(&beside, text + "\n").map_err(fail("write", &beside))?;
-        std::fs::rename(&beside, &path).map_err(|source| {
-            std::fs::remove_file(&beside).ok();
-            fail("write", &path)(source)
-        })
+        kept::write(&file(folder, &self.isa, self.threads), cpu, self)
     }
 
     fn numbers(&self) -> [(&'static str, f64); 5] {
@@ -141,18 +109,6 @@ impl Limits {
             ("bf16 operations", self.bf16_ops_per_s),
             ("f32 operations", self.f32_ops_per_s),
         ]
-    }
-}
-
-impl Record {
-    fn of(limits: Limits, cpu: &Cpu) -> Self {
-        Self {
-            version: VERSION,
-            cpu: format!("{} {} {}", cpu.vendor, cpu.name, cpu.signature),
-            microcode: cpu.microcode.clone(),
-            usable_threads: cpu.usable_threads,
-            limits,
-        }
     }
 }
 
@@ -226,7 +182,7 @@ pub(crate) mod tests {
             "",
             "{}",
             &good.replace("10.0", "-10.0"),
-            &good.replace("\"version\": 1", "\"version\": 0"),
+            &good.replace("\"version\": 2", "\"version\": 0"),
         ] {
             assert_ne!(bad, good);
             std::fs::write(&path, bad).unwrap();
