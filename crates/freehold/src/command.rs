@@ -2,6 +2,7 @@
 
 mod bench;
 mod completions;
+mod cost;
 mod diff;
 mod doctor;
 mod inspect;
@@ -22,6 +23,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
     entry::<inspect::Inspect>(),
     entry::<diff::Diff>(),
     entry::<plan::Plan>(),
+    entry::<cost::Cost>(),
     entry::<bench::Bench>(),
     entry::<logits::Logits>(),
     entry::<tokenize::Tokenize>(),

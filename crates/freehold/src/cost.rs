@@ -9,10 +9,11 @@
 
 use engine::{ModelFile, Params};
 use kernels::{Kernels, KvFormat, KvShape, PAGE_TOKENS};
-use machine::Cost;
+use machine::{Cost, Work};
 use model::{
     Graph, Model, Op,
     op::{Mask, ValueStore},
+    schedule,
 };
 use quant::Format;
 
@@ -37,6 +38,8 @@ pub(crate) struct Weights {
     pub(crate) file: u64,
     /// Numbers in all parameters, tied ones once.
     params: u64,
+    /// Formats of the products.
+    pub(crate) formats: Vec<&'static Format>,
 }
 
 /// One product in the graph.
@@ -45,7 +48,7 @@ struct Product {
     bytes: u64,
     /// Multiplications for one row of the batch.
     macs: u64,
-    kind: Kind,
+    format: &'static Format,
     /// `(experts, chosen for each row)`, where they are routed.
     routed: Option<(u64, u64)>,
     /// Only for rows whose logits are wanted.
@@ -94,7 +97,8 @@ impl Weights {
         format_of: &dyn Fn(usize, usize) -> &'static Format,
     ) -> anyhow::Result<Self> {
         let graph = &model.graph;
-        let mut weights = Weights { products: vec![], memory: 0, file: 0, params: 0 };
+        let mut weights =
+            Weights { products: vec![], memory: 0, file: 0, params: 0, formats: vec![] };
         let mut packed = vec![0_u64; graph.params.len()];
         for (id, used) in uses(graph).into_iter().enumerate() {
             let param = &graph.params[id];
@@ -131,10 +135,15 @@ impl Weights {
             weights.products.push(Product {
                 bytes: packed[id],
                 macs: if routed { elements / experts.max(1) * chosen } else { elements },
-                kind: Kind::of(format_of(id, param.shape[2])),
+                format: format_of(id, param.shape[2]),
                 routed: routed.then_some((experts, chosen)),
                 wanted: wanted_from.is_some_and(|from| at >= from),
             });
+        }
+        for product in &weights.products {
+            if !weights.formats.contains(&product.format) {
+                weights.formats.push(product.format);
+            }
         }
         Ok(weights)
     }
@@ -148,28 +157,100 @@ impl Weights {
     pub(crate) fn step(&self, model: &Model, step: &Step) -> Cost {
         let mut cost = Cost::default();
         for product in &self.products {
-            let rows = if product.wanted { step.wanted } else { step.sequences * step.rows };
-            if rows == 0 {
-                continue;
-            }
-            cost.weight_bytes_read += match product.routed {
-                None => product.bytes,
-                Some((experts, chosen)) => met(product.bytes, experts, chosen, rows),
-            };
-            let ops = 2 * product.macs * rows as u64;
-            match product.kind {
+            let (bytes, ops) = product.step(step);
+            cost.weight_bytes_read += bytes;
+            match Kind::of(product.format) {
                 Kind::Int8 => cost.int8_ops += ops,
                 Kind::Bf16 => cost.bf16_ops += ops,
                 Kind::F32 => cost.f32_ops += ops,
             }
         }
-        let seen: u64 = (step.depth..step.depth + step.rows)
-            .map(|depth| model::plan::attention_macs(&model.graph, depth))
-            .sum();
-        cost.f32_ops += 2 * seen * step.sequences as u64;
+        cost.f32_ops += attention_ops(&model.graph, step);
         cost.kv_bytes_read = kv_bytes(&model.graph, step) * step.sequences as u64;
         cost
     }
+
+    /// The same step by the loops that do it: what [`machine::Rates`] foretell from.
+    pub(crate) fn work(&self, model: &Model, step: &Step) -> Work<'static> {
+        let graph = &model.graph;
+        let mut work = Work {
+            cache: kv_name(step.kv),
+            cache_bytes: kv_bytes(graph, step) * step.sequences as u64,
+            attention_ops: attention_ops(graph, step),
+            ..Work::default()
+        };
+        for product in &self.products {
+            let (bytes, ops) = product.step(step);
+            if bytes == 0 {
+                continue;
+            }
+            let format = product.format.name;
+            match work.products.iter_mut().find(|(name, ..)| *name == format) {
+                Some((_, all_bytes, all_ops)) => {
+                    *all_bytes += bytes;
+                    *all_ops += ops;
+                }
+                None => work.products.push((format, bytes, ops)),
+            }
+        }
+        let scheduled = schedule::products_together(graph);
+        let mut before: Option<&model::graph::Node> = None;
+        for node in &scheduled.nodes {
+            match &node.op {
+                Op::Linear { .. } | Op::ExpertLinear { .. } | Op::HeadLinear { .. } => {
+                    let same = before.is_some_and(|before| {
+                        schedule::together(&before.op, &node.op) && before.inputs == node.inputs
+                    });
+                    work.regions += u64::from(!same);
+                }
+                Op::Attend { .. } => work.regions += 1,
+                _ => work.small += 1,
+            }
+            let rows = step.sequences * step.rows * node.rows_per_token;
+            work.activation_bytes += 4 * (rows * node.width) as u64;
+            before = Some(node);
+        }
+        // After the wanted rows are taken, only those go on.
+        let after = |node: &&model::graph::Node| node.op != Op::Wanted;
+        let late = scheduled.nodes.iter().skip_while(after).skip(1);
+        let spared = (step.sequences * step.rows).saturating_sub(step.wanted);
+        for node in late {
+            work.activation_bytes -= 4 * (spared * node.rows_per_token * node.width) as u64;
+        }
+        work
+    }
+}
+
+impl Product {
+    /// Bytes of weights read and operations done in a step.
+    fn step(&self, step: &Step) -> (u64, u64) {
+        let rows = if self.wanted { step.wanted } else { step.sequences * step.rows };
+        if rows == 0 {
+            return (0, 0);
+        }
+        let bytes = match self.routed {
+            None => self.bytes,
+            Some((experts, chosen)) => met(self.bytes, experts, chosen, rows),
+        };
+        (bytes, 2 * self.macs * rows as u64)
+    }
+}
+
+/// A cache format's name.
+pub(crate) fn kv_name(format: KvFormat) -> &'static str {
+    match format {
+        KvFormat::F32 => "f32",
+        KvFormat::F16 => "f16",
+        KvFormat::Q8_0 => "q8_0",
+    }
+}
+
+/// Operations of attention in a step.
+fn attention_ops(graph: &Graph, step: &Step) -> u64 {
+    let seen: u64 = (step.depth..step.depth + step.rows)
+        .map(|depth| model::plan::attention_macs(graph, depth))
+        .sum();
+    2 * seen * step.sequences as u64
 }
 
 /// A step of the engine: `sequences` alike, each with `rows` new tokens after `depth` earlier ones.

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use machine::{KernelProbe, Limits, Machine};
+use kernels::KvFormat;
+use machine::{KernelProbe, Limits, Machine, RateProbe, Rates};
+use quant::Format;
 
-use crate::program::App;
+use crate::{cost::kv_name, program::App};
 
 /// The limits with so many threads: those kept, else measured now (with a remark) and kept.
 pub(crate) fn of(app: &App, machine: &Machine, threads: usize) -> anyhow::Result<Limits> {
@@ -40,6 +42,51 @@ pub(crate) fn measured(app: &App, machine: &Machine, threads: usize) -> anyhow::
         }
     }
     Ok(limits)
+}
+
+/// What the program's own loops reach with these formats of weights and cache: kept from earlier, and
+/// measured now (with a remark) as far as they were not.
+pub(crate) fn rates(
+    app: &App,
+    machine: &Machine,
+    threads: usize,
+    formats: &[&'static Format],
+    cache: KvFormat,
+) -> anyhow::Result<Rates> {
+    let home = folder(app);
+    let isa = app.settings.isa;
+    let kept = home.as_deref().map(|home| Rates::kept(home, &machine.cpu, isa.name(), threads));
+    let mut rates =
+        kept.unwrap_or(Rates { isa: isa.name().to_owned(), threads, ..Rates::default() });
+    let missing: Vec<_> =
+        formats.iter().filter(|format| !rates.products.contains_key(format.name)).collect();
+    let known = rates.overhead.is_some() && rates.attention.contains_key(kv_name(cache));
+    if missing.is_empty() && known {
+        return Ok(rates);
+    }
+    app.output.note("timing this program's own loops (once, some seconds) ...");
+    let probe = RateProbe::new(isa, threads, machine)?;
+    for format in missing {
+        rates.products.insert(format.name.to_owned(), probe.product(format)?);
+    }
+    if !rates.attention.contains_key(kv_name(cache)) {
+        rates.attention.insert(kv_name(cache).to_owned(), probe.attention(cache)?);
+    }
+    if rates.overhead.is_none() {
+        rates.overhead = Some(probe.overhead()?);
+    }
+    if let Some(Err(error)) = home.map(|home| rates.keep(&home, &machine.cpu)) {
+        app.output.note(format!("the timings are not kept: {error}"));
+    }
+    Ok(rates)
+}
+
+/// Forgets timings and limits, so that they are measured again.
+pub(crate) fn forget(app: &App) -> anyhow::Result<()> {
+    match folder(app).map(std::fs::remove_dir_all) {
+        Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Where limits are kept.

@@ -99,27 +99,79 @@ pub(crate) fn engine(
     Ok(engine?)
 }
 
-/// Compares what loading would allocate with what is free.
+/// Compares what running would take with what is free.
 pub(crate) fn admit(
     file: &ModelFile,
     backend: &Cpu,
     settings: &EngineSettings,
     available: Bytes,
 ) -> Result<(), engine::Error> {
-    let memory = Engine::plan(file, backend, settings)?;
-    let bytes = |n: usize| Bytes(n as u64);
-    let needed = bytes(memory.total());
+    let footprint = Footprint::of(file, backend, settings)?;
+    let needed = footprint.total();
     if needed <= available {
         return Ok(());
     }
     let breakdown = format!(
-        "weights {} + cache {} for {} tokens + activations {}",
-        bytes(memory.weights),
-        bytes(memory.kv_cache),
+        "weights {} + cache {} for {} tokens + activations {} + program {}",
+        footprint.weights,
+        footprint.kv_cache,
         settings.context_of(file.model()),
-        bytes(memory.activations),
+        footprint.activations,
+        footprint.program,
     );
     Err(engine::Error::DoesNotFit { needed, breakdown, available })
+}
+
+/// What running a model takes of this machine's memory. Pages of the model's file that the system
+/// keeps while they are not needed elsewhere are not counted: it gives them up by itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Footprint {
+    /// Packed for the processor.
+    pub(crate) weights: Bytes,
+    /// Keys and values of the whole context.
+    pub(crate) kv_cache: Bytes,
+    /// Buffers of a step.
+    pub(crate) activations: Bytes,
+    /// The program itself, the tokenizer, the threads' scratch.
+    pub(crate) program: Bytes,
+}
+
+impl Footprint {
+    /// The program before it has opened anything.
+    const BARE: u64 = 3 << 20;
+    /// What a token of the vocabulary takes, and a merge: measured with real vocabularies of 32 to 262
+    /// thousand tokens.
+    const TOKEN: u64 = 70;
+    const MERGE: u64 = 95;
+
+    /// Of a model and an engine so set up.
+    pub(crate) fn of(
+        file: &ModelFile,
+        backend: &Cpu,
+        settings: &EngineSettings,
+    ) -> Result<Self, engine::Error> {
+        let memory = Engine::plan(file, backend, settings)?;
+        let bytes = |n: usize| Bytes(n as u64);
+        let vocab = file.model().vocab as u64;
+        let merges = match file.checkpoint().metadata().gguf() {
+            Some(keys) => match keys.kind("tokenizer.ggml.merges") {
+                Some((_, Some((_, count)))) => count as u64,
+                _ => 0,
+            },
+            None => vocab,
+        };
+        Ok(Footprint {
+            weights: bytes(memory.weights),
+            kv_cache: bytes(memory.kv_cache),
+            activations: bytes(memory.activations),
+            program: Bytes(Self::BARE + Self::TOKEN * vocab + Self::MERGE * merges),
+        })
+    }
+
+    /// All of it.
+    pub(crate) fn total(&self) -> Bytes {
+        self.weights + self.kv_cache + self.activations + self.program
+    }
 }
 
 #[cfg(test)]
@@ -134,7 +186,7 @@ mod tests {
         let file = file(&shared.join("data/stories260K/stories260K-f32.gguf")).unwrap();
         let settings = engine_settings(&file, Some(512), Kv::F32).unwrap();
         let backend = Cpu::new(kernels::Isa::best(), 1);
-        let needed = Engine::plan(&file, &backend, &settings).unwrap().total() as u64;
+        let needed = Footprint::of(&file, &backend, &settings).unwrap().total().get();
         admit(&file, &backend, &settings, Bytes(needed)).unwrap();
         let error =
             anyhow::Error::from(admit(&file, &backend, &settings, Bytes(needed - 1)).unwrap_err());

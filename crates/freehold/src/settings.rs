@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) isa: Isa,
     /// `FREEHOLD_THREADS`.
     pub(crate) threads: Option<usize>,
+    /// `VISUAL`, else `EDITOR`.
+    pub(crate) editor: Option<String>,
 }
 
 impl Settings {
@@ -43,7 +45,8 @@ impl Settings {
                 usage(format!("FREEHOLD_THREADS is {found}, expected 1 to {THREADS_MAX}"))
             })
         });
-        Ok(Settings { home: home(get), isa, threads: threads.transpose()? })
+        let editor = text("VISUAL")?.or(text("EDITOR")?);
+        Ok(Settings { home: home(get), isa, threads: threads.transpose()?, editor })
     }
 
     /// Where Freehold keeps its own files.

@@ -1,23 +1,25 @@
 //! `freehold plan`: what a model needs and how fast it can be here, before a weight is read.
 //!
-//! Memory is the engine's own plan, to the byte. Speeds are the roofline of this machine's measured
-//! limits: what no program can exceed, which good kernels come near. The model is planned as its file
-//! is and in every quantization one could choose.
+//! Memory is the engine's own plan, to the byte, and what the program itself takes beside it. Speeds are
+//! foretold from this program's own loops as they were timed on this machine; the roofline of the
+//! machine's measured limits, which no program can exceed, stands beside them in the JSON. The model
+//! is planned as its file is and in every quantization one could choose.
 
 mod forecast;
+mod verdict;
 
 use std::path::PathBuf;
 
 use clap::Args;
 use engine::ModelFile;
-use kernels::{Kernels, KvFormat};
+use kernels::Kernels;
 use machine::{Bytes, Limits, Machine};
 use quant::Format;
 use serde::Serialize;
 
 use super::Command;
 use crate::{
-    cost::Weights,
+    cost::{Weights, kv_name},
     formats,
     kv::Kv,
     load,
@@ -26,6 +28,7 @@ use crate::{
     table::{Align, Table, count, rate},
 };
 use forecast::{Forecast, Speeds};
+use verdict::Verdict;
 
 /// What one could choose, largest first.
 const CHOICES: [&Format; 11] = [
@@ -53,9 +56,15 @@ pub(crate) struct Plan {
     /// Conversations at the same time
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
     users: u32,
-    /// How the cache keeps numbers
-    #[arg(long, value_enum, default_value = "f16")]
-    kv: Kv,
+    /// How the cache keeps numbers [default: as run has it, f16, or f32 where the weights are F32]
+    #[arg(long, value_enum, value_name = "TYPE")]
+    kv: Option<Kv>,
+    /// Memory there is, such as 16GiB [default: what is free now]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Bytes>,
+    /// Time this program's loops and the machine's limits anew
+    #[arg(long)]
+    measure: bool,
     #[command(flatten)]
     running: load::Running,
     /// Print JSON
@@ -65,7 +74,7 @@ pub(crate) struct Plan {
 
 /// What `--json` prints.
 #[derive(Serialize)]
-struct Report {
+pub(super) struct Report {
     family: &'static str,
     params: u64,
     active_params: u64,
@@ -78,6 +87,7 @@ struct Report {
     threads: usize,
     available_bytes: Bytes,
     limits: Limits,
+    verdict: Verdict,
     options: Vec<Choice>,
 }
 
@@ -93,9 +103,9 @@ struct Choice {
     fits: bool,
     /// Most tokens each user could have; 0 when not even the weights fit.
     largest_context: usize,
-    /// At most, by the machine's limits.
+    /// Of one user.
     prompt_tokens_per_s: Speeds,
-    /// At most, of all users together.
+    /// Of all users together.
     generation_tokens_per_s: Speeds,
 }
 
@@ -104,6 +114,7 @@ struct Memory {
     weights: Bytes,
     kv_cache: Bytes,
     activations: Bytes,
+    program: Bytes,
     total: Bytes,
 }
 
@@ -111,54 +122,26 @@ impl Command for Plan {
     const NAME: &'static str = "plan";
     const ABOUT: &'static str =
         "Foretell a model's memory and speed on this machine, in every quantization";
-    const DETAILS: &'static str = "Memory is exact: what loading would allocate. Speeds are the most this machine's measured \
-        limits allow (they are measured at the first use and kept under FREEHOLD_HOME); see `freehold bench` for what is \
-        reached. A quantization stands for every matrix in that format, or in Q8_0 or F16 where rows are no whole \
-        number of its blocks.";
+    const DETAILS: &'static str = "Memory is what loading allocates, to the byte, and what the program takes beside it; pages of the \
+        file that the system may drop are not counted. Speeds are foretold from this program's own loops, timed at the \
+        first use and kept under FREEHOLD_HOME; see `freehold bench` for what is reached. A quantization stands for every \
+        matrix in that format, or in Q8_0 or F16 where rows are no whole number of its blocks. Of a model on the hub only the \
+        headers are read.";
     const EXAMPLES: &'static [&'static str] = &[
         "freehold plan model.gguf",
         "freehold plan model.gguf --ctx 32768 --users 4 --kv q8_0",
-        "freehold plan model.gguf --json",
+        "freehold plan model.gguf --memory 8GiB --json",
     ];
 
     fn run(self, app: &App) -> anyhow::Result<()> {
+        if self.measure {
+            crate::limits::forget(app)?;
+        }
         let file = load::file(&self.model)?;
         let users = self.users as usize;
-        let settings = load::engine_settings(&file, self.ctx, self.kv)?;
+        let settings = load::engine_settings(&file, self.ctx, Kv::or_of(self.kv, &file))?;
         let settings = engine::Settings { sequences: users, ..settings };
-        let machine = Machine::detect();
-        let threads = app.settings.threads(self.running.threads.map(|threads| threads as usize));
-        let limits = crate::limits::of(app, &machine, threads)?;
-        let backend = self.running.backend(app);
-        let memory = engine::Engine::plan(&file, &backend, &settings)?;
-        let forecast = Forecast {
-            model: file.model(),
-            limits: &limits,
-            context: settings.context_of(file.model()),
-            users,
-            kv: settings.kv,
-            chunk: settings.chunk,
-            free: machine.memory.free(),
-            kv_cache: Bytes(memory.kv_cache as u64),
-            activations: Bytes(memory.activations as u64),
-        };
-        let kernels = Kernels::new(app.settings.isa, 1)?;
-        let counts = model::plan::counts(&file.model().graph);
-        let report = Report {
-            family: file.model().family,
-            params: counts.params,
-            active_params: counts.active_params,
-            context_made_for: file.model().context,
-            context: forecast.context,
-            users,
-            kv: name(settings.kv),
-            kv_bytes_per_token: forecast.kv_bytes_per_token(),
-            isa: app.settings.isa.name(),
-            threads,
-            available_bytes: forecast.free,
-            options: options(&file, &kernels, &forecast)?,
-            limits: limits.clone(),
-        };
+        let report = Report::of(app, &file, &settings, &self.running, self.memory)?;
         if self.json {
             app.output.json(&report)
         } else {
@@ -167,21 +150,82 @@ impl Command for Plan {
     }
 }
 
-fn name(kv: KvFormat) -> &'static str {
-    match kv {
-        KvFormat::F32 => "f32",
-        KvFormat::F16 => "f16",
-        KvFormat::Q8_0 => "q8_0",
+impl Report {
+    /// Plans a model in every choice of formats.
+    pub(super) fn of(
+        app: &App,
+        file: &ModelFile,
+        settings: &engine::Settings,
+        running: &load::Running,
+        memory: Option<Bytes>,
+    ) -> anyhow::Result<Self> {
+        let model = file.model();
+        let machine = Machine::detect();
+        let threads = app.settings.threads(running.threads.map(|threads| threads as usize));
+        let limits = crate::limits::of(app, &machine, threads)?;
+        let footprint = load::Footprint::of(file, &running.backend(app), settings)?;
+        let kernels = Kernels::new(app.settings.isa, 1)?;
+        let own = Weights::of_file(file, &kernels)?;
+        let mut formats = own.formats.clone();
+        formats.extend(CHOICES.iter().filter(|format| !own.formats.contains(format)));
+        let rates = crate::limits::rates(app, &machine, threads, &formats, settings.kv)?;
+        let forecast = Forecast {
+            model,
+            limits: &limits,
+            rates: &rates,
+            context: settings.context_of(model),
+            users: settings.sequences,
+            kv: settings.kv,
+            chunk: settings.chunk,
+            free: memory.unwrap_or_else(|| machine.memory.free()),
+            kv_cache: footprint.kv_cache,
+            activations: footprint.activations,
+            program: footprint.program,
+        };
+        let options = options(file, &own, &kernels, &forecast)?;
+        let counts = model::plan::counts(&model.graph);
+        Ok(Report {
+            family: model.family,
+            params: counts.params,
+            active_params: counts.active_params,
+            context_made_for: model.context,
+            context: forecast.context,
+            users: forecast.users,
+            kv: kv_name(settings.kv),
+            kv_bytes_per_token: forecast.kv_bytes_per_token(),
+            isa: app.settings.isa.name(),
+            threads,
+            available_bytes: forecast.free,
+            verdict: Verdict::of(&options, &forecast),
+            options,
+            limits: limits.clone(),
+        })
+    }
+
+    /// What the model is called: its family, format and size.
+    pub(super) fn name(&self) -> String {
+        let format = self.options.first().map_or("", |own| own.format.as_str());
+        format!("{} {format}, {} parameters", self.family, count(self.params))
+    }
+
+    /// Tokens a second of the file as it is, on average over the context: of prompts, of answers.
+    pub(super) fn speeds(&self) -> (f64, f64) {
+        let mean = |speeds: &Speeds| 2.0 / (1.0 / speeds.at_start + 1.0 / speeds.at_context);
+        let own = self.options.first();
+        own.map_or((0.0, 0.0), |own| {
+            (mean(&own.prompt_tokens_per_s), mean(&own.generation_tokens_per_s))
+        })
     }
 }
 
 fn options(
     file: &ModelFile,
+    own: &Weights,
     kernels: &Kernels,
     forecast: &Forecast<'_>,
 ) -> anyhow::Result<Vec<Choice>> {
-    let own = formats::main(file.checkpoint());
-    let mut options = vec![forecast.option(own, true, &Weights::of_file(file, kernels)?)];
+    let name = formats::main(file.checkpoint());
+    let mut options = vec![forecast.option(name, true, own)];
     for format in CHOICES {
         let weights = Weights::in_format(file.model(), kernels, format)?;
         options.push(forecast.option(format.name.to_owned(), false, &weights));
@@ -190,7 +234,11 @@ fn options(
 }
 
 fn shown(report: &Report, colours: Colours) -> String {
-    let mut text = heading(report, colours);
+    let verdict = match report.verdict.fits() {
+        true => colours.green(report.verdict.words()),
+        false => colours.red(report.verdict.words()),
+    };
+    let mut text = format!("{}\n{verdict}", heading(report, colours));
     if let Some(own) = report.options.first() {
         text = format!("{text}\n\n{}", memory_table(report, own, colours));
     }
@@ -198,7 +246,7 @@ fn shown(report: &Report, colours: Colours) -> String {
     let limits = &report.limits;
     let giga = |value: f64| rate(value / 1e9);
     let note = format!(
-        "pp reads a prompt, tg generates; t/s are the most this machine allows with {}\nthreads ({}: reading {} GB/s, int8 {} GOP/s, f32 {})",
+        "pp reads a prompt, tg generates; t/s as foretold for {} threads, {}\n(limits: reading {} GB/s, int8 {} GOP/s, f32 {})",
         report.threads,
         report.isa,
         giga(limits.read_bytes_per_s),
@@ -242,8 +290,8 @@ fn memory_table(report: &Report, own: &Choice, colours: Colours) -> String {
         format!("{each} a token, in pages of {}", kernels::PAGE_TOKENS),
     );
     row(&mut table, "activations", memory.activations, String::new());
-    let verdict = if own.fits { colours.green("fits") } else { colours.red("does not fit") };
-    row(&mut table, "total", memory.total, verdict);
+    row(&mut table, "program", memory.program, "itself, its tokenizer".to_owned());
+    row(&mut table, "total", memory.total, String::new());
     row(&mut table, "available", report.available_bytes, String::new());
     table.render(colours)
 }

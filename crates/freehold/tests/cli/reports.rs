@@ -133,9 +133,10 @@ fn plan_counts_what_loading_allocates_in_every_quantization() {
     assert_eq!(formats.len(), 12);
     for option in options {
         let memory = &option["memory"];
-        let [weights, cache, activations, total] = ["weights", "kv_cache", "activations", "total"]
-            .map(|key| memory[key].as_u64().unwrap());
-        assert_eq!(weights + cache + activations, total);
+        let [weights, cache, activations, program, total] =
+            ["weights", "kv_cache", "activations", "program", "total"]
+                .map(|key| memory[key].as_u64().unwrap());
+        assert_eq!(weights + cache + activations + program, total);
         assert_eq!(cache, 3 * 64 * 512);
         assert_eq!((&option["fits"], &option["largest_context"]), (&true.into(), &128.into()));
         for speed in ["prompt_tokens_per_s", "generation_tokens_per_s"] {
@@ -147,8 +148,30 @@ fn plan_counts_what_loading_allocates_in_every_quantization() {
     let bits = |at: usize| options[at]["bits_per_weight"].as_f64().unwrap();
     assert_eq!(bits(1), 32.0);
     assert!(bits(1) > bits(3) && bits(3) > bits(4));
+    assert_eq!(plan["verdict"]["answer"], "fits");
     run(&["plan", gguf(), "--ctx", "129"]).refused(2, &["129", "128"]);
     assert!(page(&["plan", gguf()]).out.contains("KV cache"));
+}
+
+#[test]
+fn plan_says_as_what_a_model_fits_or_why_not() {
+    let whole = json(&["plan", gguf(), "--kv", "f32"])["options"][0]["memory"].clone();
+    let [weights, cache, total] =
+        ["weights", "kv_cache", "total"].map(|key| whole[key].as_u64().unwrap());
+    let with = |memory: u64| {
+        let memory = memory.to_string();
+        let found = json(&["plan", gguf(), "--kv", "f32", "--memory", &memory])["verdict"].clone();
+        (found["answer"].as_str().unwrap().to_owned(), found)
+    };
+    assert_eq!(with(total).0, "fits");
+    let (answer, smaller) = with(total - 1);
+    assert_eq!((answer.as_str(), &smaller["format"]), ("fits_as", &"BF16".into()));
+    let (answer, less) = with(total - weights - cache / 2 + weights / 4);
+    assert_eq!(answer, "fits_with_less_context", "{less}");
+    assert!((1..128).contains(&less["context"].as_u64().unwrap()), "{less}");
+    let (answer, never) = with(total - weights - cache);
+    assert_eq!(answer, "does_not_fit");
+    assert!(never["because"].as_str().unwrap().contains("available"), "{never}");
 }
 
 #[test]

@@ -24,7 +24,7 @@ const BYTE: u8 = 0x11;
 /// Of so many tries the best counts: others share the machine, none makes it faster.
 const TRIES: usize = 3;
 /// How long one try goes on, at the least.
-const SECONDS: f64 = 0.06;
+const SECONDS: f64 = 0.03;
 
 /// Measures with one instruction set and number of threads.
 #[derive(Debug)]

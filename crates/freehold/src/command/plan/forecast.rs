@@ -1,7 +1,7 @@
 //! From weights in a format to memory, fit and speed.
 
 use kernels::{KvFormat, PAGE_TOKENS};
-use machine::{Bound, Bytes, Limits, predict};
+use machine::{Bound, Bytes, Limits, Rates, predict};
 use model::Model;
 use serde::Serialize;
 
@@ -12,6 +12,8 @@ use crate::cost::{Step, Weights};
 pub(super) struct Forecast<'a> {
     pub(super) model: &'a Model,
     pub(super) limits: &'a Limits,
+    /// What this program's loops reach.
+    pub(super) rates: &'a Rates,
     /// Tokens a user may have.
     pub(super) context: usize,
     pub(super) users: usize,
@@ -23,21 +25,25 @@ pub(super) struct Forecast<'a> {
     /// Of all users.
     pub(super) kv_cache: Bytes,
     pub(super) activations: Bytes,
+    /// The program itself with its tokenizer.
+    pub(super) program: Bytes,
 }
 
-/// Tokens a second, at most, and what sets the limit.
+/// Tokens a second as foretold, and the most this machine allows any program.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Speeds {
     pub(super) at_start: f64,
-    bound_at_start: Bound,
     pub(super) at_context: f64,
+    limit_at_start: f64,
+    bound_at_start: Bound,
+    limit_at_context: f64,
     bound_at_context: Bound,
 }
 
 impl Forecast<'_> {
     pub(super) fn option(&self, format: String, as_is: bool, weights: &Weights) -> Choice {
         let own = Bytes(weights.memory);
-        let total = own + self.kv_cache + self.activations;
+        let total = own + self.kv_cache + self.activations + self.program;
         Choice {
             format,
             as_is,
@@ -47,6 +53,7 @@ impl Forecast<'_> {
                 weights: own,
                 kv_cache: self.kv_cache,
                 activations: self.activations,
+                program: self.program,
                 total,
             },
             fits: total <= self.free,
@@ -68,7 +75,8 @@ impl Forecast<'_> {
 
     /// Most tokens each user could have beside these weights.
     fn largest_context(&self, weights: Bytes) -> usize {
-        let left = self.free.saturating_sub(weights + self.activations).get();
+        let left = self.free.saturating_sub(weights + self.activations + self.program);
+        let left = left.get();
         let page = self.page_bytes() * self.users as u64;
         let pages = left.checked_div(page).unwrap_or(u64::MAX);
         let tokens = pages.saturating_mul(PAGE_TOKENS as u64);
@@ -94,12 +102,20 @@ impl Forecast<'_> {
         step: &dyn Fn(usize) -> Step,
         deep: usize,
     ) -> Speeds {
-        let at = |depth| predict(&weights.step(self.model, &step(depth)), self.limits);
-        let (start, end) = (at(0), at(deep));
+        let limit = |depth| predict(&weights.step(self.model, &step(depth)), self.limits);
+        let foretold = |depth| {
+            let seconds = self.rates.seconds(&weights.work(self.model, &step(depth)));
+            // What was not timed is foretold as the most there can be.
+            let seconds = seconds.unwrap_or_else(|| limit(depth).seconds);
+            tokens as f64 / seconds
+        };
+        let (start, end) = (limit(0), limit(deep));
         Speeds {
-            at_start: start.tokens_per_s(tokens as u64),
+            at_start: foretold(0),
+            at_context: foretold(deep),
+            limit_at_start: start.tokens_per_s(tokens as u64),
             bound_at_start: start.bound,
-            at_context: end.tokens_per_s(tokens as u64),
+            limit_at_context: end.tokens_per_s(tokens as u64),
             bound_at_context: end.bound,
         }
     }
