@@ -2,6 +2,24 @@
 
 use std::path::PathBuf;
 
+/// Whose queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// That of all tenants together.
+    All,
+    /// That of the request's own tenant.
+    Tenant,
+}
+
+impl std::fmt::Display for Whose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Whose::All => "in all",
+            Whose::Tenant => "of this tenant",
+        })
+    }
+}
+
 /// Why a model can't be loaded or a step can't be run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -90,6 +108,31 @@ pub enum Error {
         /// What would do.
         expected: String,
     },
+    /// As many requests wait as may.
+    #[error("{waiting} requests {whose} are waiting, {most} may")]
+    QueueFull {
+        /// Requests that wait.
+        waiting: usize,
+        /// Requests that may wait.
+        most: usize,
+        /// Whose they are.
+        whose: Whose,
+    },
+    /// No new requests are taken; those under way are finished.
+    #[error("the engine finishes its work and takes no new requests")]
+    Draining,
+    /// The engine has ended.
+    #[error("the engine has stopped")]
+    Stopped,
+    /// The engine can't be trusted any more and must be loaded anew.
+    #[error("the engine is out of order: {0}")]
+    Poisoned(String),
+    /// A step could not be computed.
+    #[error("the backend failed: {0}")]
+    Backend(String),
+    /// The request's constraint can't go on.
+    #[error("the constraint failed: {0}")]
+    Constraint(String),
     /// No such sequence is open.
     #[error("sequence {0} is not open")]
     NoSuchSequence(u64),

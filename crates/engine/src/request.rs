@@ -1,7 +1,9 @@
 //! What is asked of the engine, and what it tells.
 
+use std::time::{Duration, Instant};
+
 use crate::{
-    Error,
+    Constraint, Error,
     sampler::{LogProb, SamplerSettings},
 };
 
@@ -9,9 +11,21 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub u64);
 
-/// Names a conversation whose computed prefix is kept from one request to the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SessionId(pub u64);
+/// Names who asks. Tenants take turns, and never see each other's prefixes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tenant(pub u64);
+
+/// Who goes first. A higher priority always goes before a lower one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Priority {
+    /// When nobody else wants anything.
+    Background,
+    /// In turn.
+    #[default]
+    Normal,
+    /// Before all others.
+    Urgent,
+}
 
 /// What to do when prompt and answer outgrow the context.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,27 +46,78 @@ pub enum Overflow {
 pub struct Request {
     /// The prompt's tokens.
     pub prompt: Vec<u32>,
-    /// Tokens of the answer, at most; `None`: as many as the context holds.
+    /// Tokens of the answer, at most; `None`: as many as the context holds. With 0 only the prompt is
+    /// computed, for what comes later.
     pub max_tokens: Option<usize>,
+    /// Tokens of the answer before one of `stop` may come.
+    pub min_tokens: usize,
     /// How tokens are chosen.
     pub sampler: SamplerSettings,
     /// Tokens that end the answer.
     pub stop: Vec<u32>,
     /// What happens at the end of the context.
     pub overflow: Overflow,
-    /// The conversation it belongs to.
-    pub session: Option<SessionId>,
+    /// Answers wanted, 1 to [`Request::CHOICES_MAX`]. The prompt is computed once; the n-th draws from
+    /// the n-th stream of the seed's random numbers, so the first is what one alone would be.
+    pub choices: u32,
+    /// What the answer may be. Each answer gets its own.
+    pub constraint: Option<Box<dyn Constraint>>,
+    /// Report log-probabilities of the prompt's tokens, and so many of the most probable in each place.
+    /// Such a prompt is computed whole.
+    pub prompt_logprobs: Option<u32>,
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// The tenant's share when there is not enough for all, relative to others', 1 to
+    /// [`Request::WEIGHT_MAX`].
+    pub weight: u32,
+    /// Computed prefixes are shared between equal tenants with equal salts, and with nobody else.
+    pub salt: Vec<u8>,
+    /// Whether it goes before others.
+    pub priority: Priority,
+    /// When it ends, done or not.
+    pub deadline: Option<Instant>,
+}
+
+impl Request {
+    /// Answers to one prompt, at most.
+    pub const CHOICES_MAX: u32 = 128;
+    /// The largest weight.
+    pub const WEIGHT_MAX: u32 = 1000;
+    /// The longest salt, in bytes.
+    pub const SALT_MAX: usize = 1024;
+
+    /// One answer to `prompt`, drawn from the model's own distribution until the context is full.
+    pub fn new(prompt: Vec<u32>) -> Self {
+        Request {
+            prompt,
+            max_tokens: None,
+            min_tokens: 0,
+            sampler: SamplerSettings::default(),
+            stop: vec![],
+            overflow: Overflow::Refuse,
+            choices: 1,
+            constraint: None,
+            prompt_logprobs: None,
+            tenant: Tenant::default(),
+            weight: 1,
+            salt: vec![],
+            priority: Priority::Normal,
+            deadline: None,
+        }
+    }
 }
 
 /// Why an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinishReason {
-    /// The model ended it (a stop token).
+    /// The model ended it (a stop token), or its constraint is complete.
     Stop,
     /// As long as allowed, or the context is full.
     Length,
     /// The caller ended it.
     Cancelled,
+    /// Its deadline has passed.
+    Deadline,
 }
 
 impl FinishReason {
@@ -62,6 +127,7 @@ impl FinishReason {
             FinishReason::Stop => "stop",
             FinishReason::Length => "length",
             FinishReason::Cancelled => "cancelled",
+            FinishReason::Deadline => "deadline",
         }
     }
 }
@@ -77,9 +143,18 @@ pub struct Usage {
     pub completion_tokens: usize,
 }
 
-/// What a step brought.
+/// What a step brought. Every answer ends with one `Finished` or one `Failed`.
 #[derive(Debug)]
 pub enum Event {
+    /// Its turn has come.
+    Started {
+        /// Whose.
+        request: RequestId,
+        /// How long it waited.
+        queued: Duration,
+        /// Tokens of its prompt that need not be computed.
+        cached: usize,
+    },
     /// So much of a prompt is computed.
     Prompt {
         /// Whose.
@@ -89,10 +164,25 @@ pub enum Event {
         /// Tokens in all.
         total: usize,
     },
+    /// A token of a prompt, if asked for.
+    PromptToken {
+        /// Whose.
+        request: RequestId,
+        /// Its place in the prompt.
+        position: usize,
+        /// The token.
+        id: u32,
+        /// ln of its probability after all tokens before it; the first has none.
+        logprob: Option<f64>,
+        /// The most probable tokens in its place.
+        top: Vec<LogProb>,
+    },
     /// A token of an answer.
     Token {
         /// Whose.
         request: RequestId,
+        /// Which of its answers, from 0.
+        choice: u32,
         /// The token.
         id: u32,
         /// ln of its probability, if asked for.
@@ -104,6 +194,8 @@ pub enum Event {
     Finished {
         /// Whose.
         request: RequestId,
+        /// Which of its answers, from 0.
+        choice: u32,
         /// Why.
         reason: FinishReason,
         /// What it took.
@@ -113,7 +205,31 @@ pub enum Event {
     Failed {
         /// Whose.
         request: RequestId,
+        /// Which of its answers, from 0.
+        choice: u32,
         /// Why.
         error: Error,
     },
+}
+
+impl Event {
+    /// Whose it is.
+    pub fn request(&self) -> RequestId {
+        match self {
+            Event::Started { request, .. }
+            | Event::Prompt { request, .. }
+            | Event::PromptToken { request, .. }
+            | Event::Token { request, .. }
+            | Event::Finished { request, .. }
+            | Event::Failed { request, .. } => *request,
+        }
+    }
+
+    /// The answer that ends with it.
+    pub fn ends(&self) -> Option<u32> {
+        match self {
+            Event::Finished { choice, .. } | Event::Failed { choice, .. } => Some(*choice),
+            _ => None,
+        }
+    }
 }

@@ -159,6 +159,23 @@ impl Sampler {
         self
     }
 
+    /// The sampler of another answer to the same prompt, before its first token.
+    pub(crate) fn sibling(&self, prompt: &[u32], stream: u32) -> Self {
+        let settings = self.settings.clone();
+        let mut sibling = Self {
+            vocab: self.vocab,
+            rng: Rng::new(settings.seed, stream),
+            steps: steps::active(&settings),
+            history: History::new(settings.penalty_window),
+            candidates: Candidates::new(),
+            mu: steps::first_mu(&settings),
+            offered: None,
+            settings,
+        };
+        sibling.prompt(prompt);
+        sibling
+    }
+
     /// Tells what the prompt was, before the first choice; penalties look at it.
     pub fn prompt(&mut self, ids: &[u32]) {
         for &id in ids {

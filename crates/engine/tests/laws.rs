@@ -7,7 +7,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use engine::{
     Backend, Batch, Capacity, Cpu, Engine, Event, Executor, ModelFile, Request, RequestId,
-    SessionId, Settings, sampler::SamplerSettings,
+    Settings, sampler::SamplerSettings,
 };
 use kernels::{Isa, KvFormat, PAGE_TOKENS};
 
@@ -136,14 +136,7 @@ fn planned_bytes_are_allocated_bytes() {
 
 fn request(prompt: Vec<u32>, seed: u64) -> Request {
     let sampler = SamplerSettings { seed, ..SamplerSettings::chat() };
-    Request {
-        prompt,
-        max_tokens: Some(12),
-        sampler,
-        stop: vec![],
-        overflow: engine::Overflow::Refuse,
-        session: None,
-    }
+    Request { max_tokens: Some(12), sampler, ..Request::new(prompt) }
 }
 
 fn answers(engine: &mut Engine) -> Vec<(RequestId, Vec<u32>)> {
@@ -158,7 +151,7 @@ fn answers(engine: &mut Engine) -> Vec<(RequestId, Vec<u32>)> {
 }
 
 fn small(file: &Arc<ModelFile>, sequences: usize, chunk: usize) -> Engine {
-    let settings = Settings { context: Some(128), sequences, kv: KvFormat::F16, chunk };
+    let settings = Settings { context: Some(128), sequences, chunk, ..Settings::SINGLE };
     let cpu = Cpu::new(Isa::best(), 2);
     Engine::load(Arc::clone(file), &cpu, &settings, &mut |_, _| {}).expect("loads")
 }
@@ -194,16 +187,12 @@ fn a_conversation_reuses_its_prefix_and_says_the_same() {
         let vocab = file.model().vocab;
         let first = ids(40, 5, vocab);
         let mut engine = small(&file, 2, 16);
-        let mut one = request(first.clone(), 4);
-        one.session = Some(SessionId(1));
-        engine.submit(one).expect("submits");
+        engine.submit(request(first.clone(), 4)).expect("submits");
         let mut second = first;
         second.extend(answers(&mut engine).remove(0).1);
         second.extend(ids(9, 6, vocab));
 
-        let mut two = request(second.clone(), 5);
-        two.session = Some(SessionId(1));
-        engine.submit(two).expect("submits");
+        engine.submit(request(second.clone(), 5)).expect("submits");
         let mut cached = 0;
         let mut reused = vec![];
         for event in engine.run_to_end().expect("runs") {
@@ -242,9 +231,9 @@ fn absurd_requests_are_refused_before_anything_is_computed() {
     let Some((_, file)) = files().into_iter().next() else { return };
     let vocab = file.model().vocab;
     let mut engine = small(&file, 1, 64);
-    let mut zero = request(ids(3, 1, vocab), 1);
-    zero.max_tokens = Some(0);
-    assert!(engine.submit(zero).is_err(), "max_tokens 0");
+    let mut none = request(ids(3, 1, vocab), 1);
+    none.choices = 0;
+    assert!(engine.submit(none).is_err(), "no answers");
     assert!(engine.submit(request(vec![], 1)).is_err(), "empty prompt");
     assert!(engine.submit(request(vec![vocab as u32], 1)).is_err(), "unknown token");
     let mut hot = request(ids(3, 1, vocab), 1);

@@ -9,7 +9,7 @@
 use std::{path::Path, sync::Arc};
 
 use engine::{
-    Cpu, Engine, Event, ModelFile, Overflow, Precision, Request, Settings,
+    Cpu, Engine, Event, ModelFile, Precision, Request, Settings,
     sampler::{LogSoftmax, SamplerSettings},
 };
 use kernels::{Isa, KvFormat};
@@ -141,12 +141,9 @@ fn a_trained_model_tells_its_story() {
                 let expected = ids(&golden["continuation"]);
                 engine
                     .submit(Request {
-                        prompt: ids(&golden["ids"]),
                         max_tokens: Some(expected.len()),
                         sampler: SamplerSettings::greedy(),
-                        stop: vec![],
-                        overflow: Overflow::Refuse,
-                        session: None,
+                        ..Request::new(ids(&golden["ids"]))
                     })
                     .expect("submits");
                 let events = engine.run_to_end().expect("runs");

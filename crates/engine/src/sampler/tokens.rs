@@ -22,14 +22,7 @@ impl TokenSet {
     /// Missing words count as zeros, bits beyond `vocab` are dropped.
     pub fn from_words(words: &[u32], vocab: usize) -> Self {
         let mut set = Self::none(vocab);
-        for (own, &given) in set.words.iter_mut().zip(words) {
-            *own = given;
-        }
-        if !vocab.is_multiple_of(32)
-            && let Some(last) = set.words.last_mut()
-        {
-            *last &= (1 << (vocab % 32)) - 1;
-        }
+        set.copy_words(words);
         set
     }
 
@@ -68,6 +61,35 @@ impl TokenSet {
     pub fn remove(&mut self, id: u32) {
         if let Some(word) = self.words.get_mut(id as usize / 32) {
             *word &= !(1 << (id % 32));
+        }
+    }
+
+    /// Takes every id out.
+    pub fn clear(&mut self) {
+        self.words.fill(0);
+    }
+
+    /// Puts every id in.
+    pub fn fill(&mut self) {
+        self.words.fill(u32::MAX);
+        self.trim();
+    }
+
+    /// Becomes what a bit mask says, as [`TokenSet::from_words`] reads it, without allocating.
+    pub fn copy_words(&mut self, words: &[u32]) {
+        self.words.fill(0);
+        for (own, &given) in self.words.iter_mut().zip(words) {
+            *own = given;
+        }
+        self.trim();
+    }
+
+    /// Drops bits beyond the vocabulary.
+    fn trim(&mut self) {
+        if !self.vocab.is_multiple_of(32)
+            && let Some(last) = self.words.last_mut()
+        {
+            *last &= (1 << (self.vocab % 32)) - 1;
         }
     }
 
@@ -115,6 +137,12 @@ mod tests {
             set.remove(32);
             set.remove(4_000_000);
             assert!(set.is_empty());
+            set.fill();
+            assert_eq!(set, all);
+            set.clear();
+            assert!(set.is_empty());
+            set.copy_words(all.words());
+            assert_eq!(set, all);
         }
     }
 

@@ -149,6 +149,7 @@ impl Command for Bench {
             sequences: tests.iter().map(|test| test.batch).max().unwrap_or(1),
             kv: self.kv.format(),
             chunk: self.chunk as usize,
+            ..EngineSettings::SINGLE
         };
         let weights = Weights::of_file(&file, &Kernels::new(app.settings.isa, 1)?)?;
         let subject = Subject::of(&file, app.settings.isa);

@@ -197,7 +197,7 @@ impl Run {
         let settings = talker.sampling(&self.sampling)?;
         let mut session = talker.load(app)?;
         let mut screen = if self.json { Screen::silent() } else { Screen::new(app) };
-        let answer = session.answer(app, prompt, &limits, &settings, None, &mut screen)?;
+        let answer = session.answer(app, prompt, &limits, &settings, &mut screen)?;
         if self.json {
             app.output.json(&report::of(&answer, &session, settings.seed))?;
         } else {

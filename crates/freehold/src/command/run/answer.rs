@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use engine::{
-    Engine, Event, FinishReason, Overflow, Request, RequestId, SessionId, Usage,
+    Engine, Event, FinishReason, Overflow, Request, RequestId, Usage,
     sampler::{LogProb, SamplerSettings},
 };
 use text::{
@@ -97,7 +97,6 @@ impl Session {
         prompt: Prompt,
         limits: &Limits,
         sampler: &SamplerSettings,
-        session: Option<SessionId>,
         screen: &mut Screen<'_>,
     ) -> anyhow::Result<Answer> {
         self.interrupt.reset();
@@ -106,12 +105,11 @@ impl Session {
         let started = Instant::now();
         let total = prompt.ids.len();
         let request = self.engine.submit(Request {
-            prompt: prompt.ids,
             max_tokens: limits.max_tokens,
             sampler: sampler.clone(),
             stop: limits.ends.clone(),
             overflow: limits.overflow,
-            session,
+            ..Request::new(prompt.ids)
         })?;
         let progress = app.output.progress_tokens("reading", total as u64);
         let (mut ids, mut logprobs) = (vec![], vec![]);
@@ -123,6 +121,7 @@ impl Session {
             }
             for event in self.engine.step()? {
                 match event {
+                    Event::Started { .. } | Event::PromptToken { .. } => {}
                     Event::Prompt { done, total, .. } => progress.set(done as u64, total as u64),
                     Event::Token { id, logprob, top, .. } => {
                         progress.finish();

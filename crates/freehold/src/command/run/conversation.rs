@@ -4,7 +4,7 @@ mod editor;
 mod slash;
 
 use anyhow::Context as _;
-use engine::{SessionId, sampler::SamplerSettings};
+use engine::sampler::SamplerSettings;
 use text::{
     message::Message,
     tokenizer::{Frame, Special},
@@ -19,9 +19,6 @@ use super::{
 };
 use crate::{chat::Think, error, program::App};
 use editor::{Editor, Input};
-
-/// The engine keeps what this one conversation has computed.
-const SESSION: SessionId = SessionId(0);
 
 /// Everything the conversation is made of.
 struct Conversation<'a> {
@@ -139,14 +136,7 @@ impl Conversation<'_> {
             seed: self.sampler.seed.wrapping_add(self.again),
             ..self.sampler.clone()
         };
-        let answer = self.session.answer(
-            self.app,
-            prompt,
-            &self.limits,
-            &sampler,
-            Some(SESSION),
-            &mut screen,
-        )?;
+        let answer = self.session.answer(self.app, prompt, &self.limits, &sampler, &mut screen)?;
         screen.end()?;
         if self.session.was_interrupted() {
             self.app.output.note("(stopped)");

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use text::message::Message;
 
-use super::{Conversation, Next, SESSION};
+use super::{Conversation, Next};
 use crate::{
     chat::Think,
     command::run::{MAX_TOKENS_MAX, check_stops, report, sampling},
@@ -225,7 +225,6 @@ fn regenerate(c: &mut Conversation<'_>, _: &str) -> anyhow::Result<Next> {
 #[expect(clippy::unnecessary_wraps, reason = "every command has this shape")]
 fn clear(c: &mut Conversation<'_>, _: &str) -> anyhow::Result<Next> {
     c.messages.retain(|message| message.role == "system");
-    c.session.engine.forget(SESSION);
     c.last = None;
     Ok(Next::Go)
 }
