@@ -7,7 +7,9 @@ iteration; K. Jordan and others, 2024), embeddings and norms with AdamW. The lea
 to zero over the last `--decay` steps; because it is flat until then, the length can still be chosen while it runs:
 `RUN/plan.json` {"steps", "decay", "drills", "focus"} is read again at every step, and what was used is recorded in the checkpoint;
 `drills` lists [from step, share of rows] for copying drills (drill.py), which stand in for as many ordinary rows;
-`focus` lists [from step, {skill: share}]: there a new epoch begins in which skills that are learned early are used less.
+`focus` lists [from step, {skill: share}]: there a new epoch begins in which skills that are learned early are used less;
+`even` lists [from step, power]: a learned token weighs (learned tokens of its conversation) ** -power, so that short
+answers are not drowned by long ones.
 Whole conversations are packed into rows and cannot see each other; loss is taken on the assistant's words.
 """
 
@@ -135,6 +137,15 @@ def allowed(whose):
     return ((whose[:, :, None] == whose[:, None]) & earlier)[:, None]
 
 
+def weights(learned, whose, power):
+    """The weight of each learned token, `[rows, size]`: the learned tokens of its conversation to the power of -power."""
+    row = torch.arange(len(learned))[:, None].expand_as(whose)
+    key = (row * (whose.shape[1] + 1) + whose.clamp(min=0))[learned]
+    out = torch.zeros(learned.shape)
+    out[learned] = torch.bincount(key)[key].float() ** -power
+    return out
+
+
 def busy():
     """Processor seconds that processes of ordinary priority have used so far (this one runs niced)."""
     with open("/proc/stat") as f:
@@ -176,10 +187,11 @@ def main():
         step, epoch, skip, seen, begun_at = (state[k] for k in ("step", "epoch", "skip", "seen", "epoch_from"))
         print(f"resumed at step {step}", flush=True)
 
-    def loss_of(ids, whose, at, target):
+    def loss_of(ids, whose, at, target, weight):
         with torch.autocast("cpu", torch.bfloat16):
             h = model.hidden(ids, mask=allowed(whose)).reshape(-1, config.hidden)[at]
-            return F.cross_entropy(model.logits(h).float(), target)
+            each = F.cross_entropy(model.logits(h).float(), target, reduction="none")
+            return (each * weight).sum() / weight.sum(), (each.detach() * (weight > 0)).sum() / (weight > 0).sum()
 
     loss_of = torch.compile(loss_of, dynamic=False)
 
@@ -227,9 +239,10 @@ def main():
             # A fixed number of targets per bucket keeps the compiled graph; what is missing counts as ignored.
             room = int(ids.numel() * ROWS[ids.shape[1]])
             at, target = (row * ids.shape[1] + col)[:room], ids[row, col + 1][:room]
+            weight = weights(learned, whose, in_force(plan.get("even", []), step, 0.0))[:, 1:].reshape(-1)[row * (ids.shape[1] - 1) + col][:room]
             pad = room - len(at)
-            at, target = F.pad(at, (0, pad)), F.pad(target, (0, pad), value=-100)
-            loss = loss_of(ids, whose, at, target)
+            at, target, weight = F.pad(at, (0, pad)), F.pad(target, (0, pad)), F.pad(weight, (0, pad))
+            loss, mean_loss = loss_of(ids, whose, at, target, weight)
             loss.backward()
             factor = rate(step, plan["steps"], plan["decay"])
             norm = torch.nn.utils.clip_grad_norm_(others, 1.0)
@@ -239,7 +252,7 @@ def main():
             muon.step(MUON_LR * factor)
             model.zero_grad(set_to_none=True)
             step, skip, seen = step + 1, i + 1, seen + int((ids != 0).sum())
-            value = loss.item()
+            value = mean_loss.item()
             others_busy = 0.7 * others_busy + 0.3 * (busy() - load) / (time.time() - begun)
             if not math.isfinite(value):
                 raise FloatingPointError(f"loss {value} at step {step}")
