@@ -170,7 +170,7 @@ impl<'a> Facts<'a> {
     /// A finite number, if it is given.
     pub fn float_opt(&self, key: Key) -> Result<Option<f64>, Error> {
         let Some(value) = self.value(key) else { return Ok(None) };
-        match value.as_f64().filter(|number| number.is_finite()) {
+        match value.as_f64().filter(|number| (*number as f32).is_finite()) {
             Some(number) => Ok(Some(number)),
             None => self.past(self.bad(key, value, "a finite number"), Some(self.some_number())),
         }

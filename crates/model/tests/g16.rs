@@ -90,6 +90,17 @@ fn g16_a_base_of_rotation_that_is_zero_or_negative_or_none() {
 }
 
 #[test]
+fn g16_a_rotation_whose_angles_overflow() {
+    names("rope.freq_base", json!(1e-320));
+    names("rope.freq_base", json!(1e300));
+    let mut values = sound();
+    values["llama.rope.scaling.type"] = json!("linear");
+    values["llama.rope.scaling.factor"] = json!(1e-320);
+    let why = build(Dialect::Gguf, "llama", &values).expect_err("overflows").to_string();
+    assert!(why.contains("rope.scaling.factor"), "{why}");
+}
+
+#[test]
 fn g16_an_epsilon_that_is_none_or_not_small() {
     for eps in [json!(null), json!(0.0), json!(-1e-5), json!(1.5), json!("x")] {
         names("attention.layer_norm_rms_epsilon", eps);

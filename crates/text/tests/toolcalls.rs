@@ -357,3 +357,24 @@ fn much_white_space_around_calls_reads_alike_in_any_pieces() {
         }
     }
 }
+
+/// Found by fuzzing: arguments given twice were given out as two objects in a row.
+#[test]
+fn what_a_call_says_twice_makes_it_no_call() {
+    let twice = [
+        (
+            "hermes",
+            r#"<tool_call>{"name": "f", "arguments": {}, "arguments": {"a": 1}}</tool_call>"#,
+        ),
+        ("hermes", r#"<tool_call>{"name": "f", "arguments": {}, "name": "g"}</tool_call>"#),
+        ("hermes", r#"<tool_call>{"name": "f", "args": "{}", "parameters": {}}</tool_call>"#),
+        ("mistral-nemo", r#"[TOOL_CALLS][{"id": "1", "name": "f", "arguments": {}, "id": "2"}]"#),
+        ("apertus", r#"<|tools_prefix|>[{"f": {}, "g": {"a": 1}}]<|tools_suffix|>"#),
+    ];
+    for (format, text) in twice {
+        let whole = output(format, text, usize::MAX);
+        assert_eq!(whole.malformed.len(), 1, "{format}: {whole:?}");
+        assert!(whole.calls.iter().all(|(.., ended)| !ended), "{format}: {whole:?}");
+        assert_eq!(output(format, text, 1), whole);
+    }
+}

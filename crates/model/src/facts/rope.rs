@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Dialect, Facts, Key, Turning};
+use super::{Dialect, Facts, Key, LARGEST, Turning};
 use crate::{
     Error,
     rope::{RampEnds, Rope, Scaling, long_rope_attention, yarn_attention},
@@ -12,6 +12,9 @@ use crate::{
 const CONTEXT: Key = ("max_position_embeddings", "context_length");
 const ORIGINAL: Key = ("original_max_position_embeddings", "rope.scaling.original_context_length");
 
+/// No head has more turning entries than this.
+const MOST_DIMS: usize = 1 << 16;
+
 pub(super) fn read(facts: &Facts<'_>, turning: &Turning<'_>) -> Result<Rope, Error> {
     let mut turning = *turning;
     if turning.dims < 2 || !turning.dims.is_multiple_of(2) {
@@ -19,10 +22,27 @@ pub(super) fn read(facts: &Facts<'_>, turning: &Turning<'_>) -> Result<Rope, Err
         let fault = facts.bad(key, turning.dims, "an even number of turning entries");
         turning.dims = facts.past(fault, (turning.dims & !1).max(2))?;
     }
-    match facts.dialect {
+    if turning.dims > MOST_DIMS {
+        let key = ("head_dim", "rope.dimension_count");
+        let fault = facts.bad(key, turning.dims, format!("at most {MOST_DIMS} turning entries"));
+        turning.dims = facts.past(fault, 2)?;
+    }
+    let rope = match facts.dialect {
         Dialect::HuggingFace => hugging_face(facts, &turning),
         Dialect::Gguf => gguf(facts, &turning),
+    }?;
+    for length in [1, LARGEST] {
+        let turned = rope.frequencies(length);
+        if !turned.attention.is_finite() || turned.turns.iter().any(|turn| !turn.is_finite()) {
+            let key = match rope.scaling {
+                Scaling::None => ("rope_theta", "rope.freq_base"),
+                _ => ("rope_scaling", "rope.scaling.factor"),
+            };
+            let fault = facts.bad(key, "such that angles overflow", "finite angles");
+            return facts.past(fault, rope);
+        }
     }
+    Ok(rope)
 }
 
 fn hugging_face(facts: &Facts<'_>, turning: &Turning<'_>) -> Result<Rope, Error> {

@@ -46,11 +46,32 @@ enum State {
     Colon(String),
     Value {
         key: String,
+        part: Part,
         scan: Scan,
         buffer: String,
         streamed: bool,
     },
     Comma,
+}
+
+/// What a key says of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Name,
+    Id,
+    Arguments,
+    Other,
+}
+
+impl Part {
+    fn of(key: &str) -> Self {
+        match key {
+            "name" | "tool_name" | "function" => Part::Name,
+            "id" | "tool_call_id" => Part::Id,
+            "arguments" | "parameters" | "args" => Part::Arguments,
+            _ => Part::Other,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -126,7 +147,10 @@ impl Objects {
             }
             (State::Colon(key), ':') => {
                 let key = key.clone();
-                self.state = self.opened(key);
+                match self.opened(key) {
+                    Ok(state) => self.state = state,
+                    Err(reason) => return Step::Bad(reason),
+                }
                 Step::Took(space + 1)
             }
             (State::Comma, ',') => {
@@ -181,23 +205,27 @@ impl Objects {
         }
     }
 
-    fn opened(&mut self, key: String) -> State {
-        if self.spec.keys == Keys::ToolIsKey {
-            self.call.name = Some(key);
-            return State::Value {
-                key: "arguments".to_owned(),
-                scan: Scan::default(),
-                buffer: String::new(),
-                streamed: true,
-            };
+    /// The value of a key begins. What is said twice is said of two calls, and of which is not known.
+    fn opened(&mut self, key: String) -> Result<State, String> {
+        let part = if self.spec.keys == Keys::ToolIsKey { Part::Arguments } else { Part::of(&key) };
+        let said = match part {
+            Part::Name => self.call.name.is_some(),
+            Part::Id => self.call.id.is_some(),
+            Part::Arguments => self.call.arguments.is_some(),
+            Part::Other => false,
+        };
+        if said {
+            return Err(format!("{key:?} comes second in one call"));
         }
-        let arguments = matches!(key.as_str(), "arguments" | "parameters" | "args");
-        let streamed = arguments && self.call.name.is_some();
-        State::Value { key, scan: Scan::default(), buffer: String::new(), streamed }
+        if self.spec.keys == Keys::ToolIsKey {
+            self.call.name = Some(key.clone());
+        }
+        let streamed = part == Part::Arguments && self.call.name.is_some();
+        Ok(State::Value { key, part, scan: Scan::default(), buffer: String::new(), streamed })
     }
 
     fn value(&mut self, held: &str, sink: &mut Sink<'_>) -> Step {
-        let State::Value { key, mut scan, mut buffer, mut streamed } =
+        let State::Value { key, part: means, mut scan, mut buffer, mut streamed } =
             std::mem::replace(&mut self.state, State::Comma)
         else {
             return Step::Wait;
@@ -220,33 +248,33 @@ impl Objects {
             sink.delta(index, part);
         }
         if reach == Reach::All {
-            self.state = State::Value { key, scan, buffer, streamed };
+            self.state = State::Value { key, part: means, scan, buffer, streamed };
             return Step::Took(taken);
         }
-        match self.settle(&key, buffer) {
+        match self.settle(&key, means, buffer) {
             Ok(()) => Step::Took(taken),
             Err(reason) => Step::Bad(reason),
         }
     }
 
     /// Keeps a value that is complete.
-    fn settle(&mut self, key: &str, buffer: String) -> Result<(), String> {
-        match key {
-            "name" | "tool_name" | "function" | "id" | "tool_call_id" => {
+    fn settle(&mut self, key: &str, part: Part, buffer: String) -> Result<(), String> {
+        match part {
+            Part::Name | Part::Id => {
                 let value: serde_json::Value =
                     serde_json::from_str(&buffer).map_err(|e| format!("{key:?}: {e}"))?;
                 let text = match value {
                     serde_json::Value::String(text) => text,
-                    serde_json::Value::Number(number) if key.ends_with("id") => number.to_string(),
+                    serde_json::Value::Number(number) if part == Part::Id => number.to_string(),
                     _ => return Err(format!("{key:?} is no text")),
                 };
-                if key.ends_with("id") {
+                if part == Part::Id {
                     self.call.id = Some(text);
                 } else {
                     self.call.name = Some(text);
                 }
             }
-            "arguments" | "parameters" | "args" => {
+            Part::Arguments => {
                 let inner = if buffer.starts_with('"') {
                     serde_json::from_str(&buffer).map_err(|e| format!("{key:?}: {e}"))?
                 } else {
@@ -255,7 +283,7 @@ impl Objects {
                 object(&inner)?;
                 self.call.arguments = Some(inner);
             }
-            _ => {}
+            Part::Other => {}
         }
         Ok(())
     }
