@@ -10,8 +10,6 @@ use super::{
     answer::{Limits, Prompt, Session},
     sampling::Sampling,
 };
-use weights::{Dtype, Tensor};
-
 use crate::{
     chat::{self, Chat, Extras, Think},
     house,
@@ -36,16 +34,6 @@ pub(super) struct Talker {
     settings: Settings,
 }
 
-/// The cache no less exact than the weights: who runs a model in F32 wants what the reference computes,
-/// and pays for the weights already.
-fn kv_for(file: &ModelFile) -> Kv {
-    let tensors = file.checkpoint().tensors().values();
-    let whole: u64 = tensors.clone().map(Tensor::len_bytes).sum();
-    let exact: u64 =
-        tensors.filter(|t| t.dtype == Dtype::of(&quant::F32)).map(Tensor::len_bytes).sum();
-    if exact > whole / 2 { Kv::F32 } else { Kv::F16 }
-}
-
 /// A conversation's first messages.
 pub(super) fn opening(system: Option<&str>, text: &str) -> Vec<Message> {
     let system = system.map(|text| Message::new("system", text));
@@ -68,7 +56,7 @@ impl Talker {
         let file = load::file(&path)?;
         let tokenizer = load::tokenizer_of(&file)?;
         let chat = Chat::of(file.checkpoint(), &tokenizer)?;
-        let kv = run.kv.unwrap_or_else(|| kv_for(&file));
+        let kv = Kv::or_of(run.kv, &file);
         let settings = load::engine_settings(&file, run.ctx.map(|ctx| ctx as usize), kv)?;
         let backend = run.running.backend(app).with(run.precision.precision());
         Ok(Talker { name, file, tokenizer, chat, backend, settings })
