@@ -1,6 +1,8 @@
-//! Text to ids and back: tokenizers, chat templates, reasoning formats, message types.
+//! Text to ids and back: tokenizers, chat templates, grammars, reasoning and tool-call formats,
+//! message types.
 
 mod error;
+pub mod grammar;
 pub mod message;
 pub mod reasoning;
 pub mod stream;

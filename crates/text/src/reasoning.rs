@@ -209,6 +209,19 @@ impl ReasoningFormat {
         }
     }
 
+    /// The marks after which the answer itself begins.
+    pub fn closes(&self) -> &'static [&'static str] {
+        match &self.shape {
+            Shape::Block(block) => block.close,
+            Shape::Harmony => &["<|channel|>final<|message|>"],
+        }
+    }
+
+    /// Whether the answer, too, opens with a mark, so that it never begins at once.
+    pub fn has_channels(&self) -> bool {
+        matches!(self.shape, Shape::Harmony)
+    }
+
     /// A splitter for one answer.
     pub fn splitter(&'static self, opened: Opened) -> Splitter {
         Splitter(match &self.shape {
