@@ -1,4 +1,7 @@
-//! Development only: where the shared test data lies, and how tests skip when it does not.
+//! Development only: where the shared test data lies, how tests skip when it does not, and a hub that
+//! can be made to misbehave.
+
+pub mod fake_hub;
 
 use std::path::{Path, PathBuf};
 
