@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod ask;
 mod constrain;
+mod conversation;
 mod error;
 mod fault;
 mod field;
@@ -21,6 +22,7 @@ mod metrics;
 pub mod model;
 mod models;
 mod openapi;
+mod page;
 mod prompt;
 mod quota;
 mod route;

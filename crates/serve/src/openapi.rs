@@ -47,6 +47,7 @@ fn verb(route: &Route) -> &'static str {
     match route.method {
         Verb::Get => "get",
         Verb::Post => "post",
+        Verb::Delete => "delete",
     }
 }
 
@@ -133,13 +134,13 @@ fn responses(route: &Route) -> Json {
     for (status, text) in STATUSES {
         let needs_body = matches!(*status, "400" | "408" | "413" | "415");
         let needs_key = matches!(*status, "401" | "403");
-        if (needs_body && route.method == Verb::Get) || (needs_key && route.access == Access::Open)
+        if (needs_body && route.method != Verb::Post) || (needs_key && route.access == Access::Open)
         {
             continue;
         }
         all[*status] = failed(text);
     }
-    if route.method == Verb::Get {
+    if route.method != Verb::Post {
         all["400"] = failed("The request makes no sense.");
     }
     all

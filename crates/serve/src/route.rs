@@ -3,6 +3,7 @@
 
 mod dispatch;
 mod openai;
+mod page;
 mod server;
 
 use std::sync::Arc;
@@ -27,6 +28,15 @@ pub(crate) const ROUTES: &[Route] = &[
     openai::completions::ROUTE,
     openai::models::LIST,
     openai::models::ONE,
+    page::files::INDEX,
+    page::files::FILE,
+    page::conversations::LIST,
+    page::conversations::ONE,
+    page::conversations::SAVE,
+    page::conversations::DELETE,
+    page::conversations::MESSAGE,
+    page::transfer::EXPORT,
+    page::transfer::IMPORT,
     server::tokens::TOKENIZE,
     server::tokens::DETOKENIZE,
     server::tokens::APPLY_TEMPLATE,
@@ -48,7 +58,7 @@ pub(crate) const ROUTES: &[Route] = &[
 /// A route.
 #[derive(Clone, Copy)]
 pub(crate) struct Route {
-    /// `GET` or `POST`.
+    /// How it is called.
     pub(crate) method: Verb,
     /// Its path; `{name}` stands for a part.
     pub(crate) path: &'static str,
@@ -71,6 +81,7 @@ pub(crate) struct Route {
 pub(crate) enum Verb {
     Get,
     Post,
+    Delete,
 }
 
 impl Verb {
@@ -78,6 +89,7 @@ impl Verb {
         match self {
             Verb::Get => Method::GET,
             Verb::Post => Method::POST,
+            Verb::Delete => Method::DELETE,
         }
     }
 }

@@ -6,6 +6,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
     Error,
+    conversation::Store,
     field::Compat,
     gate::{Gate, Need},
     http::{accept, tls},
@@ -25,6 +26,9 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The file of keys and usage records.
     pub keys: Option<PathBuf>,
+    /// The file of conversations had on the page; none: `conversations.sqlite` beside the keys, or
+    /// where there are no keys either, in memory only.
+    pub conversations: Option<PathBuf>,
     /// Whether a key is needed on this machine too.
     pub local_keys: LocalKeys,
     /// Certificate chain and key, PEM.
@@ -67,6 +71,7 @@ impl Settings {
         Settings {
             listen,
             keys: None,
+            conversations: None,
             local_keys: LocalKeys::NotNeeded,
             tls: None,
             hosts: vec![],
@@ -142,6 +147,11 @@ impl Server {
         } else {
             Need::Nothing
         };
+        let beside = || settings.keys.as_ref().map(|keys| keys.with_file_name("conversations.sqlite"));
+        let conversations = match settings.conversations.clone().or_else(beside) {
+            Some(path) => Store::open(&path)?,
+            None => Store::in_memory()?,
+        };
         let ledger = settings.keys.as_deref().map(Ledger::open).transpose()?;
         let tls = settings
             .tls
@@ -168,6 +178,7 @@ impl Server {
                 quotas: Quotas::default(),
             },
             models,
+            conversations,
             compat: settings.compat,
             version: settings.version,
             log: Log::new(lines),
@@ -197,6 +208,14 @@ impl Server {
             Ok(Err(fault)) => Err(Error::Model { name, reason: fault.message }),
             Err(_) => Err(Error::Model { name, reason: "loading it failed".to_owned() }),
         }
+    }
+
+    /// Serves until a signal asks it to stop (SIGINT, SIGTERM); a second one ends it at once.
+    pub fn run_until_signalled(self) -> Ended {
+        let stop = Stop::new();
+        let asked = stop.clone();
+        self.runtime.spawn(signals(asked));
+        self.run(&stop)
     }
 
     /// Serves until asked to stop. First it says that it is not ready, so that nobody sends more;
@@ -236,6 +255,32 @@ impl Server {
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Server({})", self.address)
+    }
+}
+
+/// Passes on each time the system asks the program to end.
+#[cfg(unix)]
+async fn signals(stop: Stop) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        stop.ask();
+    }
+}
+
+/// Passes on each time the system asks the program to end.
+#[cfg(not(unix))]
+async fn signals(stop: Stop) {
+    while tokio::signal::ctrl_c().await.is_ok() {
+        stop.ask();
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     constrain::Compiler,
+    conversation::Store,
     fault::Fault,
     field::Compat,
     gate::{Caller, Gate},
@@ -31,6 +32,8 @@ const PREPARERS: usize = 4;
 pub(crate) struct State {
     pub(crate) gate: Gate,
     pub(crate) models: Models,
+    /// What was said on our own page.
+    pub(crate) conversations: Store,
     pub(crate) compat: Compat,
     pub(crate) version: &'static str,
     pub(crate) started: Instant,
@@ -51,6 +54,7 @@ pub(crate) struct State {
 pub(crate) struct Shared {
     pub(crate) gate: Gate,
     pub(crate) models: Models,
+    pub(crate) conversations: Store,
     pub(crate) compat: Compat,
     pub(crate) version: &'static str,
     pub(crate) log: Log,
@@ -64,6 +68,7 @@ impl State {
         State {
             gate: shared.gate,
             models: shared.models,
+            conversations: shared.conversations,
             compat: shared.compat,
             version: shared.version,
             started: Instant::now(),

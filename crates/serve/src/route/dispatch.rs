@@ -39,6 +39,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         let filter = match route.method {
             Verb::Get => MethodFilter::GET,
             Verb::Post => MethodFilter::POST,
+            Verb::Delete => MethodFilter::DELETE,
         };
         let state = Arc::clone(&state);
         router = router.route(
@@ -118,7 +119,7 @@ async fn answer(
     let part = part_of(route.path, request.uri().path());
     let (head, body) = request.into_parts();
     let (fields, ignored) = match route.method {
-        Verb::Get => (Fields::default(), vec![]),
+        Verb::Get | Verb::Delete => (Fields::default(), vec![]),
         Verb::Post => {
             let body = read(&head.headers, body, state.body_bytes_max).await?;
             field::check(route.fields, body, state.compat)?
@@ -213,7 +214,7 @@ fn preflight(state: &State, request: &Request) -> Result<Response<Body>, Fault> 
     let allow =
         "authorization, content-type, x-api-key, x-request-id, anthropic-version, anthropic-beta";
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(allow));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE"));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     Ok(response)
 }
@@ -245,7 +246,7 @@ fn part_of(pattern: &str, path: &str) -> Option<String> {
 }
 
 /// Percent signs undone.
-fn decoded(text: &str) -> String {
+pub(super) fn decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
     while at < bytes.len() {
