@@ -1,17 +1,31 @@
 //! The commands: one file each, one line in [`COMMANDS`] each.
 
+mod alias;
+mod audit;
 mod bench;
+mod catalogue;
 mod completions;
 mod cost;
+mod cp;
 mod diff;
 mod doctor;
 mod inspect;
+mod licence;
 mod logits;
+mod ls;
 mod man;
+mod openness;
+mod outdated;
 mod plan;
+mod policy;
+mod pull;
+mod rm;
 mod run;
+mod search;
+mod show;
 mod template;
 mod tokenize;
+mod verify;
 
 use clap::{ArgMatches, Args};
 
@@ -20,6 +34,20 @@ use crate::program::App;
 /// Every command there is, in the order of the help.
 pub(crate) const COMMANDS: &[Entry] = &[
     entry::<run::Run>(),
+    entry::<pull::Pull>(),
+    entry::<search::Search>(),
+    entry::<catalogue::Catalogue>(),
+    entry::<show::Show>(),
+    entry::<ls::Ls>(),
+    entry::<alias::Alias>(),
+    entry::<cp::Cp>(),
+    entry::<rm::Rm>(),
+    entry::<verify::Verify>(),
+    entry::<outdated::Outdated>(),
+    entry::<licence::Licence>(),
+    entry::<openness::Openness>(),
+    entry::<policy::Policy>(),
+    entry::<audit::Audit>(),
     entry::<inspect::Inspect>(),
     entry::<diff::Diff>(),
     entry::<plan::Plan>(),

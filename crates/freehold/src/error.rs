@@ -79,6 +79,12 @@ fn opinion(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref::<weights::Error>() {
         return Some(of_weights(error));
     }
+    if let Some(error) = cause.downcast_ref::<hub::Error>() {
+        return Some(of_hub(error));
+    }
+    if cause.downcast_ref::<policy::audit::Break>().is_some() {
+        return Some(REFUSED);
+    }
     if cause.downcast_ref::<engine::sampler::Error>().is_some() {
         return Some(USAGE);
     }
@@ -109,6 +115,20 @@ fn of_engine(error: &engine::Error) -> Option<u8> {
     })
 }
 
+fn of_hub(error: &hub::Error) -> u8 {
+    use hub::Error as E;
+    match error {
+        E::Weights(error) => of_weights(error),
+        E::Name { .. }
+        | E::Setting { .. }
+        | E::NoSuchQuant { .. }
+        | E::Ambiguous { .. }
+        | E::NoSuchRevision { .. } => USAGE,
+        error if error.is_refusal() => REFUSED,
+        _ => FAILED,
+    }
+}
+
 fn of_weights(error: &weights::Error) -> u8 {
     if error.is_refusal() { REFUSED } else { FAILED }
 }
@@ -132,6 +152,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         if let Some(fault) = cause.downcast_ref::<Fault>() {
             return fault.hint.clone();
+        }
+        if let Some(error) = cause.downcast_ref::<hub::Error>() {
+            return error.hint();
         }
         let weights = match cause.downcast_ref::<engine::Error>() {
             Some(engine::Error::Weights(error)) => Some(error),

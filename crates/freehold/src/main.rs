@@ -5,20 +5,26 @@
 //! is one file under `command/` and one line in [`command::COMMANDS`]; help, man page and
 //! completions come from that list.
 
+mod audit;
 mod chat;
+mod clock;
 mod command;
 mod cost;
 mod error;
 mod formats;
+mod gate;
 mod house;
 mod ids;
 mod input;
 mod interrupt;
+mod known;
 mod kv;
 mod limits;
 mod load;
+mod named;
 mod output;
 mod program;
+mod room;
 mod settings;
 mod table;
 mod tokenizer;

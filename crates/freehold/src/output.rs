@@ -100,6 +100,11 @@ impl Output {
         Progress::new(what, bytes, "{bytes}/{total_bytes}", self.terminal_err)
     }
 
+    /// Progress through `bytes` that come from elsewhere, with their rate and the time left.
+    pub(crate) fn transfer(&self, what: &str, bytes: u64) -> Progress {
+        Progress::new(what, bytes, "{bytes}/{total_bytes} {prefix}", self.terminal_err)
+    }
+
     /// The same, counted in tokens.
     pub(crate) fn progress_tokens(&self, what: &str, tokens: u64) -> Progress {
         Progress::new(what, tokens, "{pos}/{len} tokens", self.terminal_err)
@@ -131,6 +136,23 @@ impl Progress {
         }
         self.bar.set_length(total);
         self.bar.set_position(done);
+    }
+
+    /// The same, at a rate in bytes a second, with so much time left.
+    pub(crate) fn set_at(&self, done: u64, total: u64, rate: f64, left: Option<Duration>) {
+        let rate = format!("{}/s", machine::Bytes(rate.max(0.0) as u64));
+        let left = left.map(|left| format!(", {} left", crate::clock::words(left)));
+        self.bar.set_prefix(rate + &left.unwrap_or_default());
+        self.set(done, total);
+    }
+
+    /// A line above the bar.
+    pub(crate) fn say(&self, text: &str) {
+        if self.bar.is_hidden() {
+            drop(writeln!(io::stderr().lock(), "{text}"));
+        } else {
+            self.bar.println(text);
+        }
     }
 
     /// Takes it off the screen.

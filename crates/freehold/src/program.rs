@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::Command as Clap;
+use clap::{Arg, ArgAction, Command as Clap};
 
 use crate::{command::COMMANDS, error, output::Output, settings::Settings};
 
@@ -23,21 +23,35 @@ pub(crate) fn command_line() -> Clap {
         .after_help(AFTER)
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .max_term_width(100);
+        .max_term_width(100)
+        .arg(
+            Arg::new(OFFLINE)
+                .long(OFFLINE)
+                .global(true)
+                .action(ArgAction::SetTrue)
+                .help("Open no connection, whatever is asked"),
+        );
     for command in COMMANDS {
         line = line.subcommand((command.define)());
     }
     line
 }
 
+/// The option every command has.
+const OFFLINE: &str = "offline";
+
 const LONG: &str = "Own your AI instead of renting it: one program for the whole life of an open-weight model.\n\n\
-A MODEL is a GGUF file (or one shard of it), a safetensors file or index, or a Hugging Face folder.";
+A MODEL is a GGUF file (or one shard of it), a safetensors file or index, a Hugging Face folder, a pulled model by its \
+name (org/model[:quantization][@revision]) or alias, or \"house\" for the one built in.";
 
 const AFTER: &str = "\
 Environment:
   FREEHOLD_HOME     where Freehold keeps its own files (default: the platform's data folder)
   FREEHOLD_ISA      scalar, avx2, avx512 or neon instead of the best this machine has
   FREEHOLD_THREADS  threads instead of one a physical core
+  FREEHOLD_OFFLINE  1: open no connection (as HF_HUB_OFFLINE)
+  FREEHOLD_POLICY   the policy's file instead of freehold-policy.toml under FREEHOLD_HOME
+  HF_HOME, HF_TOKEN, HF_ENDPOINT and the other variables of the hub, as huggingface_hub reads them
   NO_COLOR          no colours
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused (policy, fit, hostile or unsound input)
@@ -56,10 +70,14 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let output = Output::detect();
     let result = Settings::from_environment(&|name| std::env::var_os(name)).and_then(|settings| {
-        let (name, matches) = matches.subcommand().expect("clap requires a command");
+        let (name, below) = matches.subcommand().expect("clap requires a command");
+        let mut settings = settings;
+        if matches.get_flag(OFFLINE) || below.get_flag(OFFLINE) {
+            settings.access = hub::Access::Offline;
+        }
         let command = COMMANDS.iter().find(|command| command.name == name);
         let app = App { settings, output: output.clone() };
-        (command.expect("clap knows only listed commands").run)(matches, &app)
+        (command.expect("clap knows only listed commands").run)(below, &app)
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use hub::Access;
 use kernels::Isa;
 
 use crate::error::{refused, usage, usage_hint};
@@ -23,6 +24,12 @@ pub(crate) struct Settings {
     pub(crate) threads: Option<usize>,
     /// `VISUAL`, else `EDITOR`.
     pub(crate) editor: Option<String>,
+    /// `FREEHOLD_OFFLINE` and `--offline`.
+    pub(crate) access: Access,
+    /// `FREEHOLD_POLICY`: the policy's file, in place of the one in the home.
+    pub(crate) policy: Option<PathBuf>,
+    /// Who is at work, for logs.
+    pub(crate) user: String,
 }
 
 impl Settings {
@@ -46,7 +53,24 @@ impl Settings {
             })
         });
         let editor = text("VISUAL")?.or(text("EDITOR")?);
-        Ok(Settings { home: home(get), isa, threads: threads.transpose()?, editor })
+        let access =
+            match text("FREEHOLD_OFFLINE")?.as_deref().map(str::to_ascii_lowercase).as_deref() {
+                None | Some("0" | "false" | "no" | "off") => Access::Online,
+                Some("1" | "true" | "yes" | "on") => Access::Offline,
+                Some(found) => {
+                    return Err(usage(format!("FREEHOLD_OFFLINE is {found:?}, expected 1 or 0")));
+                }
+            };
+        let user = text("USER")?.or(text("LOGNAME")?).or(text("USERNAME")?);
+        Ok(Settings {
+            home: home(get),
+            isa,
+            threads: threads.transpose()?,
+            editor,
+            access,
+            policy: get("FREEHOLD_POLICY").filter(|path| !path.is_empty()).map(PathBuf::from),
+            user: user.unwrap_or_else(|| "unknown".to_owned()),
+        })
     }
 
     /// Where Freehold keeps its own files.
@@ -124,6 +148,7 @@ mod tests {
             ("FREEHOLD_THREADS", "0"),
             ("FREEHOLD_THREADS", "-1"),
             ("FREEHOLD_THREADS", "many"),
+            ("FREEHOLD_OFFLINE", "perhaps"),
         ] {
             let error = read(&[(name, value)]).unwrap_err();
             assert_eq!(crate::error::code(&error), crate::error::USAGE);

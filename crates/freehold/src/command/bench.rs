@@ -20,7 +20,7 @@ use crate::{
     cost::{self, Step, Weights},
     error::usage,
     kv::Kv,
-    load,
+    load, named,
     program::App,
 };
 use report::{Report, Subject};
@@ -135,7 +135,7 @@ impl Command for Bench {
         if tests.is_empty() {
             return Err(usage("nothing to measure: -p and -n are both 0"));
         }
-        let file = load::file(&self.model)?;
+        let file = load::file(&named::locate(app, &self.model)?.path)?;
         let most = file.model().context;
         let longest = tests.iter().map(|test| test.depth + test.tokens).max().unwrap_or(1);
         if longest > most {

@@ -17,7 +17,7 @@ use super::Command;
 use crate::{
     error::{failed, usage},
     kv::Kv,
-    load,
+    load, named,
     program::App,
 };
 use chart::{Chart, Line};
@@ -208,7 +208,7 @@ impl Cost {
                     "a MODEL is needed, or both --prompt-speed and --generation-speed",
                 ));
             };
-            let file = load::file(model)?;
+            let file = load::file(&named::locate_or_headers(app, model)?.path)?;
             let needed = (self.tokens_in + self.tokens_out) as usize;
             let settings = load::engine_settings(&file, Some(needed), Kv::F16)?;
             let settings = engine::Settings { sequences: self.users as usize, ..settings };

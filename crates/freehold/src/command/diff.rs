@@ -16,7 +16,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Command;
-use crate::{load, program::App};
+use crate::{load, named, program::App};
 use numbers::Numbers;
 
 /// Arguments of `freehold diff`.
@@ -65,7 +65,8 @@ impl Command for Diff {
     ];
 
     fn run(self, app: &App) -> anyhow::Result<()> {
-        let (a, b) = (load::checkpoint(&self.a)?, load::checkpoint(&self.b)?);
+        let open = |model| load::checkpoint(&named::locate(app, model)?.path);
+        let (a, b) = (open(&self.a)?, open(&self.b)?);
         let mut notes = vec![];
         let config = config::changes(&a, &b, &mut notes);
         let tokenizer = words::tokenizers(&a, &b, &mut notes);

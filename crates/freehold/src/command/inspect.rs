@@ -10,7 +10,7 @@ mod model;
 mod show;
 mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use engine::ModelFile;
@@ -18,7 +18,7 @@ use serde::Serialize;
 use weights::Checkpoint;
 
 use super::Command;
-use crate::{formats, load, program::App};
+use crate::{formats, load, named, program::App};
 
 /// Arguments of `freehold inspect`.
 #[derive(Args)]
@@ -115,14 +115,19 @@ impl Command for Inspect {
 
     fn run(self, app: &App) -> anyhow::Result<()> {
         if let Some(notation) = self.graph {
-            let file = load::file(&self.model)?;
+            let file = load::file(&named::locate(app, &self.model)?.path)?;
             let graph = &file.model().graph;
             return app.output.text(match notation {
                 Notation::Mermaid => ::model::draw::mermaid(graph),
                 Notation::Dot => ::model::draw::dot(graph),
             });
         }
-        let opened = open(&self)?;
+        let located = if self.deep {
+            named::locate(app, &self.model)?
+        } else {
+            named::locate_or_headers(app, &self.model)?
+        };
+        let opened = open(&located.path)?;
         let mut report = report(&opened);
         let checkpoint = opened.checkpoint();
         if self.tensors {
@@ -154,14 +159,14 @@ impl Opened {
     }
 }
 
-fn open(inspect: &Inspect) -> anyhow::Result<Opened> {
-    let why = match ModelFile::new(load::checkpoint(&inspect.model)?) {
+fn open(path: &Path) -> anyhow::Result<Opened> {
+    let why = match ModelFile::new(load::checkpoint(path)?) {
         Ok(file) => return Ok(Opened::Model(Box::new(file))),
         Err(error @ engine::Error::Weights(_)) => return Err(error.into()),
         Err(error) => error,
     };
     // Understanding takes the checkpoint; its headers are quickly read again.
-    let checkpoint = Box::new(load::checkpoint(&inspect.model)?);
+    let checkpoint = Box::new(load::checkpoint(path)?);
     Ok(Opened::Files { checkpoint, why_not: why.to_string() })
 }
 

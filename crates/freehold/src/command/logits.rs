@@ -11,7 +11,7 @@ use text::tokenizer::{Frame, Special, Tokenizer};
 use weights::{SafetensorsWriter, TensorStream};
 
 use super::Command;
-use crate::{error::failed, ids::Ids, kv::Kv, load, program::App};
+use crate::{error::failed, ids::Ids, kv::Kv, load, named, program::App};
 
 /// Arguments of `freehold logits`.
 #[derive(Args)]
@@ -84,7 +84,7 @@ impl Command for Logits {
     ];
 
     fn run(self, app: &App) -> anyhow::Result<()> {
-        let file = load::file(&self.model)?;
+        let file = load::file(&named::locate(app, &self.model)?.path)?;
         let (ids, tokenizer) = match (self.ids, self.prompt) {
             // Ids need no tokenizer; where there is one it names them.
             (Some(Ids(ids)), _) => (ids, load::tokenizer_of(&file).ok()),

@@ -22,7 +22,7 @@ use crate::{
     cost::{Weights, kv_name},
     formats,
     kv::Kv,
-    load,
+    load, named,
     output::Colours,
     program::App,
     table::{Align, Table, count, rate},
@@ -48,7 +48,7 @@ const CHOICES: [&Format; 11] = [
 /// Arguments of `freehold plan`.
 #[derive(Args)]
 pub(crate) struct Plan {
-    /// A GGUF file, a safetensors file or a folder; weights are not read
+    /// A model here or on the hub; weights are not read
     model: PathBuf,
     /// Tokens each user's conversation may have [default: 8192, or what the model was made for]
     #[arg(long, value_name = "N")]
@@ -131,13 +131,14 @@ impl Command for Plan {
         "freehold plan model.gguf",
         "freehold plan model.gguf --ctx 32768 --users 4 --kv q8_0",
         "freehold plan model.gguf --memory 8GiB --json",
+        "freehold plan Qwen/Qwen3-8B-GGUF:Q4_K_M",
     ];
 
     fn run(self, app: &App) -> anyhow::Result<()> {
         if self.measure {
             crate::limits::forget(app)?;
         }
-        let file = load::file(&self.model)?;
+        let file = load::file(&named::locate_or_headers(app, &self.model)?.path)?;
         let users = self.users as usize;
         let settings = load::engine_settings(&file, self.ctx, Kv::or_of(self.kv, &file))?;
         let settings = engine::Settings { sequences: users, ..settings };
@@ -200,6 +201,11 @@ impl Report {
             options,
             limits: limits.clone(),
         })
+    }
+
+    /// As people read it.
+    pub(super) fn words(&self, colours: Colours) -> String {
+        shown(self, colours)
     }
 
     /// What the model is called: its family, format and size.

@@ -14,7 +14,7 @@ use super::Command;
 use crate::{
     chat::{self, Chat, Extras, Think},
     error::usage,
-    load,
+    load, named,
     program::App,
     tokenizer,
 };
@@ -87,7 +87,7 @@ impl Command for Template {
             think: self.think,
             template: self.name,
         };
-        let checkpoint = load::checkpoint(&self.model)?;
+        let checkpoint = load::checkpoint(&named::locate(app, &self.model)?.path)?;
         let tokenizer = tokenizer::of(&checkpoint)?;
         let template = Chat::of(&checkpoint, &tokenizer)?.template(&extras)?;
         if self.source {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use text::tokenizer::{Frame, Special, Specials, Tokenizer};
 
 use super::Command;
-use crate::{ids::Ids, load, output::Colours, program::App, tokenizer};
+use crate::{ids::Ids, load, named, output::Colours, program::App, tokenizer};
 
 /// Arguments of `freehold tokenize`.
 #[derive(Args)]
@@ -51,7 +51,7 @@ impl Command for Tokenize {
     ];
 
     fn run(self, app: &App) -> anyhow::Result<()> {
-        let tokenizer = tokenizer::of(&load::checkpoint(&self.model)?)?;
+        let tokenizer = tokenizer::of(&load::checkpoint(&named::locate(app, &self.model)?.path)?)?;
         let (ids, text) = match self.decode {
             Some(Ids(ids)) => {
                 crate::ids::check(&ids, tokenizer.vocab_size())?;

@@ -10,7 +10,7 @@ const RIGHT: f64 = 215.0;
 const TOP: f64 = 62.0;
 const BOTTOM: f64 = 58.0;
 /// Points of a line.
-const POINTS: usize = 160;
+const POINTS: usize = 480;
 /// Distance of labels at the right.
 const LINE: f64 = 15.0;
 /// Told apart by people who see colours differently (after Okabe and Ito).

@@ -12,14 +12,12 @@ use super::{
 };
 use crate::{
     chat::{self, Chat, Extras, Think},
-    house,
+    gate, house,
     kv::Kv,
     load,
+    named::{self, HOUSE},
     program::App,
 };
-
-/// The name by which the built-in model is asked for.
-const HOUSE: &str = "house";
 
 /// A model whose files are understood, its weights not yet read.
 pub(super) struct Talker {
@@ -43,22 +41,21 @@ pub(super) fn opening(system: Option<&str>, text: &str) -> Vec<Message> {
 impl Talker {
     /// Opens the model `run` names, or the house model.
     pub(super) fn open(run: &Run, app: &App) -> anyhow::Result<Self> {
-        // The name always means the built-in model; a folder of that name is `./house`.
-        let named = run.model.as_deref().filter(|path| *path != Path::new(HOUSE));
-        let (name, path) = match named {
-            Some(path) => (path.display().to_string(), path.to_owned()),
-            None => {
-                let path = house::path(app)?;
-                app.output.note(house::INTRODUCTION);
-                ("The house model".to_owned(), path)
-            }
+        let model = run.model.as_deref().unwrap_or(Path::new(HOUSE));
+        let located = named::locate(app, model)?;
+        let name = if located.is_house() {
+            app.output.note(house::INTRODUCTION);
+            "The house model".to_owned()
+        } else {
+            located.name.clone()
         };
-        let file = load::file(&path)?;
+        let file = load::file(&located.path)?;
         let tokenizer = load::tokenizer_of(&file)?;
         let chat = Chat::of(file.checkpoint(), &tokenizer)?;
         let kv = Kv::or_of(run.kv, &file);
         let settings = load::engine_settings(&file, run.ctx.map(|ctx| ctx as usize), kv)?;
         let backend = run.running.backend(app).with(run.precision.precision());
+        gate::at_run(app, &located, &load::Footprint::of(&file, &backend, &settings)?)?;
         Ok(Talker { name, file, tokenizer, chat, backend, settings })
     }
 
