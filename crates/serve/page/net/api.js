@@ -48,7 +48,6 @@ export class Api {
 
   async json(method, path, options) {
     const answer = await this.fetch(method, path, options);
-    if (answer.status === 204) return null;
     try {
       return await answer.json();
     } catch {
@@ -62,7 +61,6 @@ export class Api {
     return data.map((m) => ({
       id: String(m.id),
       context: m.max_model_len ?? m.context_length ?? m.context_window ?? m.meta?.n_ctx ?? m.meta?.n_ctx_train ?? null,
-      note: [m.meta?.size_label, m.meta?.license, m.license].find((v) => typeof v === 'string') ?? '',
     }));
   }
 
@@ -86,7 +84,7 @@ export class Api {
   }
 
   saveConversation(id, change, options) {
-    return this.json('PUT', `v1/freehold/conversations/${id}`, { body: change, ...options });
+    return this.json('POST', `v1/freehold/conversations/${id}`, { body: change, ...options });
   }
 
   deleteConversation(id) {
@@ -94,16 +92,15 @@ export class Api {
   }
 
   saveMessage(conversation, id, message, options) {
-    return this.json('PUT', `v1/freehold/conversations/${conversation}/messages/${id}`, { body: message, ...options });
+    return this.json('POST', `v1/freehold/messages/${id}`, { body: { conversation, ...message }, ...options });
   }
 
   async exported(id, format) {
-    const path = id ? `v1/freehold/conversations/${id}/export` : 'v1/freehold/conversations/export';
-    return (await this.fetch('GET', `${path}?format=${format}`)).text();
+    return (await this.fetch('GET', `v1/freehold/export/${id ?? 'all'}?format=${format}`)).text();
   }
 
   imported(value) {
-    return this.json('POST', 'v1/freehold/conversations/import', { body: value });
+    return this.json('POST', 'v1/freehold/import', { body: { file: value } });
   }
 }
 

@@ -64,7 +64,7 @@ async function handle(request, response, context) {
   const value = body ? JSON.parse(body) : null;
   if (path === '/v1/models') return send(response, 200, { object: 'list', data: [{ id: 'freehold-house', max_model_len: 2048 }, { id: 'qwen3-0.6b', max_model_len: 32768 }] });
   if (path === '/v1/chat/completions') return chat(request, response, value, context);
-  if (path.startsWith('/v1/freehold/conversations')) return conversations(request.method, path.slice(26), url.searchParams, value, response, request.headers.authorization ?? '');
+  if (path.startsWith('/v1/freehold/')) return conversations(request.method, path.slice(13), url.searchParams, value, response, request.headers.authorization ?? '');
   return send(response, 404, { error: { message: 'no such route', type: 'invalid_request_error' } });
 }
 
@@ -120,49 +120,49 @@ async function chat(request, response, body, { pace, seen }) {
 function conversations(method, path, query, value, response, owner) {
   if (!stores.has(owner)) stores.set(owner, new Map());
   const all = stores.get(owner);
-  const [, id, sub, mid] = path.split('/');
+  const [kind, id] = path.split('/');
   const summary = ({ messages, ...rest }) => ({ ...rest, messages: messages.length });
-  if (!id) {
+  if (kind === 'conversations' && !id) {
     const q = (query.get('q') ?? '').toLowerCase();
     const hit = (c) => c.messages.find((m) => m.content.toLowerCase().includes(q));
     const data = [...all.values()].filter((c) => c.title.toLowerCase().includes(q) || hit(c)).sort((a, b) => b.updated - a.updated)
       .map((c) => ({ ...summary(c), snippet: q && hit(c) ? hit(c).content.slice(Math.max(0, hit(c).content.toLowerCase().indexOf(q) - 20)).slice(0, 80) : undefined }));
     return send(response, 200, { data, next: null });
   }
-  if (id === 'import') {
-    const list = (value.conversations ?? [value]);
+  if (kind === 'import') {
+    const list = value.file.conversations ?? [value.file];
     for (const c of list) all.set(c.id, { ...c, updated: c.updated ?? Date.now() });
     return send(response, 200, { imported: list.length });
   }
-  if (id === 'export') return send(response, 200, { format: 'freehold.conversations', version: 1, conversations: [...all.values()] });
-  const found = all.get(id);
-  if (method === 'PUT' && !sub) {
+  if (kind === 'export' && id === 'all') return send(response, 200, { format: 'freehold.conversations', version: 1, conversations: [...all.values()] });
+  const found = all.get(kind === 'messages' ? value.conversation : id);
+  if (method === 'POST' && kind === 'conversations') {
     all.set(id, { id, title: 'New conversation', settings: {}, current: null, messages: [], created: Date.now(), ...found, ...value, updated: Date.now() });
     return send(response, 200, summary(all.get(id)));
   }
   if (!found) return send(response, 404, { error: { message: 'no such conversation', type: 'invalid_request_error' } });
-  if (method === 'GET' && sub === 'export') {
+  if (kind === 'export') {
     if (query.get('format') === 'markdown') {
       response.writeHead(200, { 'content-type': 'text/markdown' });
       return response.end(found.messages.map((m) => `## ${m.role}\n\n${m.content}\n`).join('\n'));
     }
-    return send(response, 200, found);
+    return send(response, 200, { format: 'freehold.conversations', version: 1, conversations: [found] });
   }
   if (method === 'GET') return send(response, 200, found);
   if (method === 'DELETE') {
     all.delete(id);
-    response.writeHead(204);
-    return response.end();
+    return send(response, 200, { id, deleted: true });
   }
-  if (method === 'PUT' && sub === 'messages') {
-    const old = found.messages.find((m) => m.id === mid);
-    if (old) Object.assign(old, value);
+  if (method === 'POST' && kind === 'messages') {
+    const { conversation, ...message } = value;
+    const old = found.messages.find((m) => m.id === id);
+    if (old) Object.assign(old, message);
     else {
-      found.messages.push({ id: mid, created: Date.now(), ...value });
-      found.current = mid;
+      found.messages.push({ id, created: Date.now(), parent: null, ...message });
+      found.current = id;
     }
     found.updated = Date.now();
-    return send(response, 200, { id: mid });
+    return send(response, 200, { id, conversation });
   }
   return send(response, 405, { error: { message: 'method not allowed' } });
 }
