@@ -46,9 +46,16 @@ const MAX_PARTS: usize = 64;
 
 /// What binds the user of a model, given the facts of it and, on the shelf, of its ancestors.
 pub fn effective(facts: &Facts, shelf: &Shelf, licences: &Licences) -> Effective {
-    let mut walk =
-        Walk { shelf, licences, parts: Vec::new(), findings: Vec::new(), depth: BTreeMap::new() };
+    let mut walk = Walk {
+        shelf,
+        licences,
+        parts: Vec::new(),
+        findings: Vec::new(),
+        depth: BTreeMap::new(),
+        parents: Vec::new(),
+    };
     walk.from(facts);
+    walk.inherit(facts);
     let Walk { parts, mut findings, .. } = walk;
     let of = |part: &Part| licences.get(&part.resolution.licence);
     let terms = parts.iter().map(|part| Terms::of(&of(part))).fold(Terms::free(), Terms::meet);
@@ -104,6 +111,8 @@ struct Walk<'a> {
     findings: Vec<Finding>,
     /// Depth of every model met, by name in lower case.
     depth: BTreeMap<String, usize>,
+    /// For every part, the names of what it was made from.
+    parents: Vec<Vec<String>>,
 }
 
 impl Walk<'_> {
@@ -112,7 +121,7 @@ impl Walk<'_> {
         self.depth.insert(name.clone(), 0);
         let resolution = resolve(root, self.licences);
         self.unnamed_ancestor(root, &resolution);
-        self.parts.push(part(&root.id, "itself", 0, resolution));
+        self.add(part(&root.id, "itself", 0, resolution), root.ancestors());
         self.data(root, 0);
         let mut queue: VecDeque<(String, String, usize, Vec<String>)> = VecDeque::new();
         for id in root.ancestors() {
@@ -131,13 +140,13 @@ impl Walk<'_> {
             if depth > MAX_DEPTH || self.parts.len() >= MAX_PARTS {
                 self.find(FindingKind::TooDeep, &id, format!(
                     "more than {MAX_DEPTH} steps or {MAX_PARTS} ancestors; the rest counts as unknown"));
-                self.parts.push(part(&id, &relation_to_child, depth, nothing()));
+                self.add(part(&id, &relation_to_child, depth, nothing()), Vec::new());
                 break;
             }
             self.depth.insert(key.clone(), depth);
             let Some(facts) = self.shelf.get(&id) else {
                 let resolution = self.by_name(&id);
-                self.parts.push(part(&id, &relation_to_child, depth, resolution));
+                self.add(part(&id, &relation_to_child, depth, resolution), Vec::new());
                 continue;
             };
             let facts = facts.clone();
@@ -147,13 +156,78 @@ impl Walk<'_> {
             {
                 resolution = self.named(&id, named);
             }
-            self.parts.push(part(&id, &relation_to_child, depth, resolution));
+            self.add(part(&id, &relation_to_child, depth, resolution), facts.ancestors());
             self.data(&facts, depth);
             let mut path = path;
             path.push(key);
             for next in facts.ancestors() {
                 queue.push_back((next, relation(&facts), depth + 1, path.clone()));
             }
+        }
+    }
+
+    fn add(&mut self, part: Part, parents: Vec<String>) {
+        self.parts.push(part);
+        self.parents.push(parents);
+    }
+
+    /// What says nothing of its own carries what it was made from; so does a mere copy in another format
+    /// whose card names another licence than what it copies, since a copyist can give and take nothing.
+    fn inherit(&mut self, root: &Facts) {
+        for index in (0..self.parts.len()).rev() {
+            let parents = std::mem::take(&mut self.parents[index]);
+            let same =
+                |part: &&Part| parents.iter().any(|id| part.model.eq_ignore_ascii_case(&shown(id)));
+            let strictest = self
+                .parts
+                .iter()
+                .filter(same)
+                .max_by_key(|part| self.licences.get(&part.resolution.licence).class)
+                .cloned();
+            let Some(from) = strictest else { continue };
+            let part = &self.parts[index];
+            let own = &part.resolution;
+            let silent = own.basis == Basis::Nothing
+                && !own
+                    .findings
+                    .iter()
+                    .any(|f| matches!(f.kind, FindingKind::TextUnknown | FindingKind::NameUnknown));
+            let known = matches!(
+                from.resolution.basis,
+                Basis::TextHash | Basis::TextMarkers | Basis::License
+            );
+            let copy = index == 0
+                && parents.len() == 1
+                && is_copy(root)
+                && known
+                && own.basis > Basis::TextMarkers
+                && own.licence != from.resolution.licence
+                && own.basis != Basis::Nothing;
+            if !silent && !copy {
+                continue;
+            }
+            let name = self.licences.get(&from.resolution.licence).name;
+            if copy {
+                let mine = self.licences.get(&own.licence).name;
+                let says = format!(
+                    "its card says {mine}, but it is a copy of {} under {name}: that counts",
+                    from.model
+                );
+                let model = part.model.clone();
+                self.find(FindingKind::CopySaysOther, &model, says);
+            }
+            let own = &mut self.parts[index].resolution;
+            own.licence.clone_from(&from.resolution.licence);
+            own.basis = Basis::Ancestors;
+            own.evidence.insert(
+                0,
+                Evidence {
+                    basis: Basis::Ancestors,
+                    place: "made from".to_owned(),
+                    found: format!("{}: {name}", from.model),
+                    licence: Some(from.resolution.licence),
+                },
+            );
         }
     }
 
@@ -196,7 +270,7 @@ impl Walk<'_> {
             let class = self.licences.get(&resolution.licence).class;
             if matches!(class, Class::CopyleftData | Class::NonCommercial) {
                 self.depth.insert(key.to_ascii_lowercase(), depth + 1);
-                self.parts.push(part(&key, "data", depth + 1, resolution));
+                self.add(part(&key, "data", depth + 1, resolution), Vec::new());
             }
         }
     }
@@ -252,6 +326,15 @@ fn family_of(facts: &Facts) -> Option<(&'static str, &'static [&'static str])> {
     let found =
         SHAPES.iter().find(|(names, size, ..)| names.contains(&architecture) && near(*size));
     found.map(|(_, _, family, licences)| (*family, *licences))
+}
+
+/// Whether a model is a mere copy of another in another format, by what it says of itself.
+fn is_copy(facts: &Facts) -> bool {
+    let Some(card) = &facts.card else { return false };
+    match card.base_model_relation.as_deref() {
+        Some(said) => said == "quantized",
+        None => card.tags.iter().any(|tag| tag.starts_with("base_model:quantized:")),
+    }
 }
 
 fn relation(facts: &Facts) -> String {

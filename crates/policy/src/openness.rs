@@ -96,6 +96,11 @@ pub struct Attestation {
     pub licence: Option<String>,
 }
 
+/// Whether a licence, as an SPDX identifier, counts as open.
+pub fn is_open(spdx: &str) -> bool {
+    crate::licence::is_open_spdx(spdx)
+}
+
 /// How open a model is, by its facts, what binds its user, and what people attested.
 pub fn assess(
     facts: &Facts,

@@ -43,6 +43,8 @@ pub enum Basis {
     Gguf,
     /// The repository's name alone.
     Name,
+    /// What it was made from; it says nothing of its own.
+    Ancestors,
     /// Nothing.
     Nothing,
 }
@@ -60,6 +62,7 @@ impl Basis {
             Self::LicenseLink => "the model card links to it",
             Self::Gguf => "the GGUF file's header names it",
             Self::Name => "only the repository's name tells it; its card was not at hand",
+            Self::Ancestors => "it says nothing of its own; what it was made from counts",
             Self::Nothing => "nothing names a licence",
         }
     }
@@ -113,6 +116,8 @@ pub enum FindingKind {
     AncestorNotNamed,
     /// The facts of an ancestor are not at hand.
     AncestorNotAtHand,
+    /// A mere copy in another format names another licence than what it copies.
+    CopySaysOther,
     /// An ancestor's licence is stricter than what the model says of itself.
     StricterThanDeclared,
     /// Models name each other as ancestors.
@@ -135,21 +140,30 @@ pub fn resolve(facts: &Facts, licences: &Licences) -> Resolution {
 
     let declared = declared(facts, licences);
     let card: Vec<&Evidence> = declared.iter().filter(|e| e.basis < Basis::Gguf).collect();
-    let first = declared.iter().find(|e| e.licence.is_some());
+    // Where declarations disagree, the strictest counts: a permissive word beside a strict one is more
+    // often a slip than a gift.
+    let class = |e: &&Evidence| e.licence.as_ref().map(|id| licences.get(id).class);
+    let strictest = declared.iter().filter_map(|e| class(&e)).max();
+    let first = declared.iter().find(|e| e.licence.is_some() && class(e) == strictest);
     if let Some(first) = first {
-        for other in card.iter().filter(|e| e.licence.is_some() && e.licence != first.licence) {
+        let mine = |e: &&&Evidence| {
+            first.basis < Basis::Gguf && e.licence.is_some() && e.licence != first.licence
+        };
+        for other in card.iter().filter(mine) {
             let (a, b) = (told(first), told(other));
             find(
                 FindingKind::DeclarationsDisagree,
-                format!("the card says two things: {a}, but {b}"),
+                format!("the card says two things: {a}, but {b}; the stricter counts"),
             );
         }
-        let header = declared.iter().find(|e| e.basis == Basis::Gguf && e.licence.is_some());
-        if let Some(header) = header.filter(|h| h.licence != first.licence) {
+        let others = declared.iter().filter(|e| e.licence.is_some() && e.licence != first.licence);
+        if let Some(header) =
+            others.filter(|e| (e.basis == Basis::Gguf) != (first.basis == Basis::Gguf)).next_back()
+        {
             let (a, b) = (told(first), told(header));
             find(
                 FindingKind::HeaderDisagrees,
-                format!("the card and the file disagree: {a}, but {b}"),
+                format!("the card and the file disagree: {a}, but {b}; the stricter counts"),
             );
         }
     }
@@ -274,8 +288,8 @@ pub fn resolve(facts: &Facts, licences: &Licences) -> Resolution {
                     format!("{} says \"{}\", which is no known licence", item.place, item.found),
                 );
             }
-            if declared.is_empty() && facts.texts.is_empty() {
-                find(FindingKind::NothingDeclared, "no licence is declared anywhere".to_owned());
+            if declared.iter().all(|e| is_other(&e.found)) && facts.texts.is_empty() {
+                find(FindingKind::NothingDeclared, "it names no licence".to_owned());
             }
             (Licences::UNKNOWN.to_owned(), Basis::Nothing)
         }

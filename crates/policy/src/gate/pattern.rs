@@ -27,9 +27,10 @@ pub(super) fn fits(pattern: &str, text: &str) -> bool {
 
 /// Whether a source leaves the place it names, by `..` or a hidden character.
 pub(super) fn is_crooked(source: &str) -> bool {
-    let climbs =
-        source.split(['/', '\\']).any(|part| part == ".." || part.eq_ignore_ascii_case("%2e%2e"));
-    climbs || source.chars().any(char::is_control) || source.contains('\0')
+    let climbs = source
+        .split(['/', '\\', ':'])
+        .any(|part| part == ".." || part.eq_ignore_ascii_case("%2e%2e"));
+    climbs || source.chars().any(char::is_control)
 }
 
 #[cfg(test)]

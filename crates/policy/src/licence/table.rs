@@ -122,12 +122,19 @@ impl Licences {
         self.all.values().filter(|l| l.id != Self::UNKNOWN).find(known).map(|l| l.id.clone())
     }
 
-    /// By a part of a card's `license_link`; the longest known part decides.
+    /// By a part of a card's `license_link`, the longest known part first; else by the repository on a
+    /// hub that the link leads to.
     pub(crate) fn by_link(&self, link: &str) -> Option<String> {
         let link = link.to_ascii_lowercase();
         let parts = self.all.values().flat_map(|l| l.names.links.iter().map(move |part| (part, l)));
         let found = parts.filter(|(part, _)| link.contains(&part.to_ascii_lowercase()));
-        found.max_by_key(|(part, _)| part.len()).map(|(_, licence)| licence.id.clone())
+        let found = found.max_by_key(|(part, _)| part.len()).map(|(_, licence)| licence.id.clone());
+        found.or_else(|| {
+            let (_, path) = link.split_once("huggingface.co/")?;
+            let mut parts = path.split('/');
+            let id = format!("{}/{}", parts.next()?, parts.next()?);
+            self.by_repository(&id)
+        })
     }
 
     /// By the name of a repository known to carry it; the longest pattern decides.

@@ -131,7 +131,7 @@ pub fn evaluate(held: &[Held], count: Count) -> Evaluation {
     let mut percent = [0.0; 3];
     let mut class = None;
     for (index, next) in MofClass::ALL.into_iter().enumerate() {
-        let needed = needed(held, next);
+        let needed = needed(held, next, count);
         let met = needed.iter().filter(|component| counts(held, component.id, count)).count();
         percent[index] = met as f64 / needed.len() as f64 * 100.0;
         if met < needed.len() {
@@ -142,10 +142,10 @@ pub fn evaluate(held: &[Held], count: Count) -> Evaluation {
     Evaluation { class, percent }
 }
 
-/// Required entries of a class and those below it. Where there is a paper, it stands in for the report.
-fn needed(held: &[Held], class: MofClass) -> Vec<&'static Component> {
-    let there = |id: u8| held.iter().any(|h| h.component.id == id && h.evidence.is_there());
-    let paper_stands_in = there(PAPER) && !there(REPORT);
+/// Required entries of a class and those below it. A paper stands in for a report that does not count.
+fn needed(held: &[Held], class: MofClass, count: Count) -> Vec<&'static Component> {
+    let paper = held.iter().any(|h| h.component.id == PAPER && h.evidence.is_there());
+    let paper_stands_in = paper && !counts(held, REPORT, count);
     let mut needed: Vec<&Component> = COMPONENTS
         .iter()
         .filter(|component| component.required && component.class <= class)
@@ -175,7 +175,7 @@ pub(super) fn next(held: &[Held], reached: Option<MofClass>) -> Option<NextClass
         Some(MofClass::OpenTooling) => MofClass::OpenScience,
         Some(MofClass::OpenScience) => return None,
     };
-    let missing = needed(held, class)
+    let missing = needed(held, class, Count::Possible)
         .into_iter()
         .filter(|component| !counts(held, component.id, Count::Possible))
         .map(|component| {
