@@ -3,7 +3,7 @@
 What carries the class (adjectives, nouns, phrases) is closed; how it is said is divided, and so is how it is asked.
 """
 
-from frames import low, said
+from frames import babble, is_loose, loose, said
 from words import ANIMALS, COLOURS, FOODS, JOBS, MATERIALS, THINGS
 
 
@@ -148,5 +148,9 @@ def classify(s):
     label = s.any(keys)
     text = make(s, label, fill)
     s.rng.shuffle(keys)
+    if is_loose(s):
+        labels = _join(s, keys)
+        asked = s.any((f"{labels}?", f"({labels})", labels, f"{labels}.", f"{name}: {labels}", f"{babble(s, 1, 4)} {labels}", f"{babble(s, 1, 3)} {name} {labels}"))
+        return {"user": loose(s, asked, s.any((text, text, f'"{text}"'))), "answer": label, "rule": {"exact": [["equals", label]]}}
     user = s.t(ASK_CLASS).format(l=_join(s, keys), p=text, k=name)
     return {"user": user, "answer": label, "rule": {"exact": [["equals", label]]}}

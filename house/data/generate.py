@@ -1,6 +1,6 @@
 """Writes the corpus and the evaluation sets of the house model. Standard library only; the same seed, the same bytes.
 
-    python3 generate.py OUT            # train.jsonl, val.jsonl, test.jsonl, sha256.json
+    python3 generate.py OUT            # train.jsonl, train2.jsonl, val.jsonl, test.jsonl, sha256.json
     python3 generate.py OUT --scale 0.01   # a hundredth of it, for tests
 
 Each line is one conversation: {"skill", "messages", "tools"?}. Lines of val and test also hold "id", "answer" (the
@@ -23,6 +23,7 @@ from words import SPLITS, Slots
 
 SEED = 20261121
 TRAIN = 280_000
+SECOND, LOOSE = 160_000, 0.5     # the second part of the training text, and the share of loose frames there
 PER_SKILL = {"val": 60, "test": 250}
 
 # Skill, maker, share of the training conversations (by measured difficulty).
@@ -110,13 +111,15 @@ def write(path, lines):
 
 
 def generate(out, scale=1.0):
-    """Writes all three splits into the folder `out`; returns what `sha256.json` holds."""
+    """Writes all three splits, training in two parts, into the folder `out`; returns what `sha256.json` holds."""
     os.makedirs(out, exist_ok=True)
     report = {"seed": SEED, "scale": scale}
     for split in SPLITS:
         slots = Slots(f"{SEED}:{split}", split)
         lines = training(slots, int(TRAIN * scale)) if split == "train" else evaluation(slots, split, max(3, int(PER_SKILL[split] * min(1, scale))))
         report[split] = write(os.path.join(out, f"{split}.jsonl"), lines)
+    slots = Slots(f"{SEED}:train:2", "train", LOOSE)
+    report["train2"] = write(os.path.join(out, "train2.jsonl"), training(slots, int(SECOND * scale)))
     with open(os.path.join(out, "sha256.json"), "w") as f:
         json.dump(report, f, indent=1)
         f.write("\n")

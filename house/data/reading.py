@@ -1,6 +1,6 @@
 """Skills on a given passage: extract an answer, refuse when the passage is silent, summarise."""
 
-from frames import ask, low, said
+from frames import ask, babble, is_loose, loose, low, said
 from passages import FRAMES, KINDS
 from words import bucket, cap
 
@@ -64,10 +64,14 @@ def question(s, at, entity, told=None):
     own = [q for q in at.questions if told is None or pair_split(told, q) == s.split]
     if own and s.chance(0.7):
         return ask(s, cap(s.any(own).format(e=entity)))
+    if is_loose(s):
+        return cap(f"{babble(s, 0, 5)} the {at.noun} of {entity}{s.any(('', ' ' + babble(s, 1, 4)))}{s.any('?.')}".strip())
     return ask(s, cap(s.t(FRAMES).format(n=at.noun, e=entity)), 0.7)
 
 
 def layout(s, p, q):
+    if is_loose(s):
+        return loose(s, p, q)
     return s.t(LAYOUTS).format(p=p, q=q, ql=q[:1].lower() + q[1:])
 
 

@@ -4,7 +4,7 @@ import json
 
 from facts import TOPICS
 from passages import KINDS
-from frames import ask
+from frames import ask, babble, is_loose, loose
 from reading import facts as draw_facts, passage, question, SILENT
 from talk import chat
 from words import FOODS, cap
@@ -48,7 +48,10 @@ def json_answer(s):
         record[key] = None
         properties[key] = {"type": ["integer" if at.noun in WHOLE else "string", "null"]}
     schema = {"type": "object", "properties": properties, "required": list(properties)}
-    if s.chance(0.65):
+    if is_loose(s):
+        keys = f"{babble(s, 0, 4)} JSON {babble(s, 0, 4)} {', '.join(properties)}".strip()
+        user = loose(s, json.dumps(schema) if s.chance(0.4) else keys, text)
+    elif s.chance(0.65):
         user = s.t(JSON_FRAMES).replace("{j}", json.dumps(schema)).replace("{p}", text)
     else:
         user = s.t(KEY_FRAMES).replace("{k}", ", ".join(properties)).replace("{p}", text)

@@ -26,9 +26,11 @@ class Corpus(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory()
         cls.report = generate(cls.folder.name, 0.02)
         cls.lines = {}
-        for split in SPLITS:
-            with open(os.path.join(cls.folder.name, split + ".jsonl"), encoding="utf-8") as f:
-                cls.lines[split] = [json.loads(line) for line in f]
+        for split, files in (("train", ("train", "train2")), ("val", ("val",)), ("test", ("test",))):
+            cls.lines[split] = []
+            for name in files:
+                with open(os.path.join(cls.folder.name, name + ".jsonl"), encoding="utf-8") as f:
+                    cls.lines[split] += [json.loads(line) for line in f]
 
     @classmethod
     def tearDownClass(cls):
@@ -81,6 +83,16 @@ class Corpus(unittest.TestCase):
                     text = make(slots, "Q?")
                     self.assertTrue(any(f.replace("{q}", "Q?") == text for f in kept), text)
             self.assertNotIn("It rains.", {frames.said(slots, "it rains.") for _ in range(200)})
+
+    def test_loose_frames_are_in_the_second_part_of_training_alone(self):
+        tight, loose = Slots(1, "train"), Slots(1, "train", 1.0)
+        self.assertFalse(frames.is_loose(tight) or frames.is_loose(Slots(1, "test")))
+        given = {f.replace("{q}", "Q?") for f in frames.ASKING} | {"Q?"}
+        made = {frames.ask(loose, "Q?") for _ in range(300)}
+        self.assertGreater(len(made - given), 100)
+        self.assertTrue(all("Q?" in text for text in made))
+        foreign = {f.replace("{q}", "Q?") for s in ("val", "test") for f in share(frames.ASKING, s)}
+        self.assertFalse(made & foreign)
 
     def test_pairs_of_sentence_and_question_are_divided(self):
         seen = {s: set() for s in SPLITS}

@@ -116,9 +116,10 @@ def syllables(rng, n):
 class Slots:
     """Draws slot values and templates for one split from one seeded source of chance."""
 
-    def __init__(self, seed, split):
+    def __init__(self, seed, split, loose=0.0):
         self.rng = Random(seed)
         self.split = split
+        self.loose = loose      # share of frames made of random words (frames.py)
 
     def t(self, templates):
         """One template of a list that is divided between the splits."""

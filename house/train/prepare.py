@@ -1,4 +1,4 @@
-"""Corpus to numbers: trains the tokenizer and writes `train.npz` (ids, learned, starts, skill), grouped conversation by conversation.
+"""Corpus to numbers: trains the tokenizer and writes `train.npz` and `train2.npz` (ids, learned, starts, skill), grouped conversation by conversation.
 
     python prepare.py CORPUS OUT
 """
@@ -27,6 +27,12 @@ def main(corpus, out):
     tok = bpe(strip(t) for t in texts)
     assert tok.get_vocab_size() == VOCAB, tok.get_vocab_size()
     tok.save(os.path.join(out, "tokenizer.json"))
+    for part in ("train", "train2"):
+        encode(tok, os.path.join(corpus, part + ".jsonl"), os.path.join(out, part + ".npz"))
+
+
+def encode(tok, source, target):
+    """Writes the conversations of `source` as numbers."""
     ids, learned, starts, skills = [], [], [0], []
     batch = []
 
@@ -41,14 +47,14 @@ def main(corpus, out):
             starts.append(starts[-1] + sum(len(x) for x in ids[-len(conv):]))
         batch.clear()
 
-    for x in lines(train):
+    for x in lines(source):
         skills.append(x["skill"])
         batch.append(render(x["messages"], x.get("tools")))
         if len(batch) == 4096:
             flush()
     flush()
     data = dict(ids=np.concatenate(ids), learned=np.concatenate(learned), starts=np.array(starts, np.int64), skill=np.array(skills))
-    np.savez(os.path.join(out, "train.npz"), **data)
+    np.savez(target, **data)
     lengths = np.diff(data["starts"])
     print(f"{len(lengths)} conversations, {len(data['ids'])} tokens, {data['learned'].mean():.3f} learned, "
           f"lengths mean {lengths.mean():.0f} p50 {np.median(lengths):.0f} p95 {np.quantile(lengths, 0.95):.0f} max {lengths.max()}")

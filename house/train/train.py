@@ -9,7 +9,7 @@ to zero over the last `--decay` steps; because it is flat until then, the length
 `drills` lists [from step, share of rows] for copying drills (drill.py), which stand in for as many ordinary rows;
 `focus` lists [from step, {skill: share}]: there a new epoch begins in which skills that are learned early are used less;
 `even` lists [from step, power]: a learned token weighs (learned tokens of its conversation) ** -power, so that short
-answers are not drowned by long ones.
+answers are not drowned by long ones; `data` lists [from step, file of BUILD], in force from the next epoch on.
 Whole conversations are packed into rows and cannot see each other; loss is taken on the assistant's words.
 """
 
@@ -170,7 +170,7 @@ def main():
     torch.set_num_threads(1)
     torch._dynamo.config.recompile_limit = 64
     torch.manual_seed(SEED)
-    data = dict(np.load(os.path.join(args.build, "train.npz")))
+    data, data_name = None, None
     config = Config()
     model = House(config)
     matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and not n.startswith("embed")]
@@ -210,6 +210,9 @@ def main():
             plan = json.load(f)
         if skip == 0:
             begun_at = step
+        name = in_force(plan.get("data", []), begun_at, "train.npz")
+        if name != data_name:
+            data, data_name = dict(np.load(os.path.join(args.build, name))), name
         for i, (ids, learned, whose) in enumerate(batches(data, epoch, in_force(plan.get("focus", []), begun_at, {}))):
             if i < skip:
                 continue
