@@ -62,27 +62,33 @@ impl Table {
         self.cells.iter().map(|(test, engines)| row(test, engines)).collect()
     }
 
-    /// As a table for a terminal.
+    /// As a table for a terminal: ours beside the best peer. (Every peer is in the JSON.)
     pub(super) fn text(&self) -> String {
-        let mut text = String::new();
+        let mut text = format!(
+            "{:<20} {:>28} {:>7} {:>28} {:>7}  best peer\n",
+            "test", "freehold (least-greatest)", "limit", "peer (least-greatest)", "ratio"
+        );
         for row in self.rows() {
-            let _ = write!(text, "{:<20}", row.test);
-            for cell in &row.engines {
-                let digits = if cell.median < 10.0 { 2 } else { 1 };
-                let _ = write!(
-                    text,
-                    "  {} {:.digits$} ({:.digits$}-{:.digits$}) {}",
-                    cell.engine, cell.median, cell.min, cell.max, row.unit
-                );
-                if let Some(share) = cell.share_of_limit {
-                    let _ = write!(text, " = {:.0} % of limit", share * 100.0);
-                }
-                text.push(';');
-            }
-            if let (Some(ratio), Some(peer)) = (row.ratio, row.best_peer) {
-                let _ = write!(text, "  {ratio:.2} x {peer}");
-            }
-            text.push('\n');
+            let cell = |cell: Option<&Cell>| {
+                let digits = if row.unit == "s" { 2 } else { 1 };
+                cell.map_or("-".to_owned(), |Cell { median, min, max, .. }| {
+                    format!("{median:.digits$} ({min:.digits$}-{max:.digits$}) {}", row.unit)
+                })
+            };
+            let engine = |name: &str| row.engines.iter().find(|cell| cell.engine == name);
+            let ours = engine(freehold::NAME);
+            let share = ours.and_then(|cell| cell.share_of_limit);
+            let best = row.best_peer.as_deref();
+            let _ = writeln!(
+                text,
+                "{:<20} {:>28} {:>7} {:>28} {:>7}  {}",
+                row.test,
+                cell(ours),
+                share.map_or("-".to_owned(), |share| format!("{:.0} %", share * 100.0)),
+                cell(best.and_then(engine)),
+                row.ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}")),
+                best.unwrap_or("-"),
+            );
         }
         text
     }
@@ -139,6 +145,8 @@ mod tests {
         assert_eq!((rows[0].engines[0].min, rows[0].engines[0].max), (30.0, 34.0));
         // Later is worse.
         assert_eq!((rows[1].ratio, rows[1].best_peer.as_deref()), (Some(0.375), Some("a")));
-        assert!(table.text().contains("2.00 x b"), "{}", table.text());
+        let text = table.text();
+        let line = text.lines().find(|line| line.starts_with("pp64")).expect("a line");
+        assert!(line.contains("32.0 (30.0-34.0) t/s") && line.ends_with("2.00  b"), "{text}");
     }
 }
