@@ -11,6 +11,7 @@ use crate::{
     intake::Intake,
     pages::{Domain, Held, Pages},
     scheduler::{Limits, Scheduler, Sequence},
+    speculate::Drafter,
 };
 
 /// Steps in a row that may fail before the backend counts as out of order.
@@ -121,6 +122,22 @@ impl Engine {
         self.intake = Arc::new(Intake::new(file, context, policy));
         self.scheduler.set_policy(policy);
         self
+    }
+
+    /// The same with a smaller model that guesses for [`crate::Speculation::Draft`]. Its vocabulary must
+    /// be the same; its engine needs room for as many sequences. Call it before the first request.
+    pub fn with_draft(mut self, draft: Engine) -> Result<Self, Error> {
+        let (own, other) = (self.model().vocab, draft.model().vocab);
+        if own != other {
+            return Err(Error::Setting {
+                name: "vocabulary of the draft model",
+                found: format!("{other} tokens"),
+                expected: format!("{own}, as the model has"),
+            });
+        }
+        let Engine { executor, capacity, intake, .. } = draft;
+        self.scheduler.set_drafter(Drafter::new(executor, capacity, intake));
+        Ok(self)
     }
 
     /// The model.

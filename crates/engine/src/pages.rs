@@ -71,6 +71,11 @@ impl Held {
         &self.pages
     }
 
+    /// Tokens in sealed pages.
+    pub(crate) fn sealed_tokens(&self) -> usize {
+        self.sealed * PAGE_TOKENS
+    }
+
     /// Who may share them.
     pub(crate) fn domain(&self) -> &Arc<Domain> {
         &self.domain
@@ -122,7 +127,7 @@ pub(crate) struct Found {
 /// All pages.
 #[derive(Debug)]
 pub(crate) struct Pages {
-    pages: Vec<Page>,
+    all: Vec<Page>,
     free: Vec<u32>,
     sealed: HashMap<Name, u32>,
     tails: HashMap<Before, u32>,
@@ -137,7 +142,7 @@ impl Pages {
     pub(crate) fn new(count: usize) -> Self {
         let empty = || Page { content: Content::Private, holders: 0, idle_since: 0 };
         Pages {
-            pages: (0..count).map(|_| empty()).collect(),
+            all: (0..count).map(|_| empty()).collect(),
             // Taken from the end: low numbers first.
             free: (0..count as u32).rev().collect(),
             sealed: HashMap::new(),
@@ -150,7 +155,7 @@ impl Pages {
 
     /// Pages in all.
     pub(crate) fn count(&self) -> usize {
-        self.pages.len()
+        self.all.len()
     }
 
     /// Pages that hold nothing.
@@ -179,12 +184,12 @@ impl Pages {
         let mut found = Found::default();
         let mut count = |page: u32| {
             found.pages += 1;
-            found.idle += usize::from(self.pages[page as usize].holders == 0);
+            found.idle += usize::from(self.all[page as usize].holders == 0);
         };
         let mut at = 0;
         while (at + 1) * PAGE_TOKENS <= most
             && let Some(page) = name(&before, ids, at).and_then(|name| self.sealed.get(&name))
-            && let Content::Sealed { number, .. } = self.pages[*page as usize].content
+            && let Content::Sealed { number, .. } = self.all[*page as usize].content
         {
             count(*page);
             before = Before::Page(number);
@@ -219,7 +224,7 @@ impl Pages {
             && let Some((page, tokens)) = self.tail(&held.before, ids, computed, most)
         {
             self.tails.remove(&held.before);
-            self.pages[page as usize].content = Content::Private;
+            self.all[page as usize].content = Content::Private;
             self.hold(page);
             held.pages.push(page);
             computed += tokens;
@@ -236,7 +241,7 @@ impl Pages {
         most: usize,
     ) -> Option<(u32, usize)> {
         let page = *self.tails.get(before)?;
-        let Content::Tail { ids: own, .. } = &self.pages[page as usize].content else {
+        let Content::Tail { ids: own, .. } = &self.all[page as usize].content else {
             return None;
         };
         let wanted = ids.get(computed..most.min(ids.len()))?;
@@ -253,7 +258,7 @@ impl Pages {
         }
         for _ in 0..wanted {
             let Some(page) = self.free.pop().or_else(|| self.evict()) else { break };
-            self.pages[page as usize].holders = 1;
+            self.all[page as usize].holders = 1;
             held.pages.push(page);
         }
         Ok(())
@@ -274,7 +279,7 @@ impl Pages {
             self.numbers += 1;
             let number = self.numbers;
             self.sealed.insert(name.clone(), own);
-            self.pages[own as usize].content = Content::Sealed { name, number };
+            self.all[own as usize].content = Content::Sealed { name, number };
             held.sealed += 1;
             held.before = Before::Page(number);
         }
@@ -287,7 +292,7 @@ impl Pages {
         let rest = ids.get(sealed * PAGE_TOKENS..computed.min(ids.len())).unwrap_or_default();
         while held.pages.len() > sealed {
             let Some(page) = held.pages.pop() else { break };
-            self.pages[page as usize].holders = 0;
+            self.all[page as usize].holders = 0;
             if held.pages.len() == sealed && !rest.is_empty() {
                 self.keep_tail(page, held.before.clone(), rest);
             } else {
@@ -295,7 +300,7 @@ impl Pages {
             }
         }
         while let Some(page) = held.pages.pop() {
-            let state = &mut self.pages[page as usize];
+            let state = &mut self.all[page as usize];
             state.holders -= 1;
             if state.holders == 0 {
                 self.rest(page);
@@ -306,17 +311,17 @@ impl Pages {
 
     fn keep_tail(&mut self, page: u32, before: Before, ids: &[u32]) {
         if let Some(older) = self.tails.insert(before.clone(), page) {
-            self.idle.remove(&self.pages[older as usize].idle_since);
-            self.pages[older as usize].content = Content::Private;
+            self.idle.remove(&self.all[older as usize].idle_since);
+            self.all[older as usize].content = Content::Private;
             self.free.push(older);
         }
-        self.pages[page as usize].content = Content::Tail { before, ids: ids.to_vec() };
+        self.all[page as usize].content = Content::Tail { before, ids: ids.to_vec() };
         self.rest(page);
     }
 
     /// One more holder.
     fn hold(&mut self, page: u32) {
-        let state = &mut self.pages[page as usize];
+        let state = &mut self.all[page as usize];
         if state.holders == 0 {
             self.idle.remove(&state.idle_since);
         }
@@ -328,13 +333,13 @@ impl Pages {
         match held.pages.get_mut(held.sealed) {
             Some(own) => {
                 let own = std::mem::replace(own, page);
-                self.pages[own as usize].holders = 0;
+                self.all[own as usize].holders = 0;
                 self.free.push(own);
             }
             None => held.pages.push(page),
         }
         held.sealed += 1;
-        if let Content::Sealed { number, .. } = self.pages[page as usize].content {
+        if let Content::Sealed { number, .. } = self.all[page as usize].content {
             held.before = Before::Page(number);
         }
     }
@@ -342,14 +347,14 @@ impl Pages {
     /// A findable page nobody holds any more.
     fn rest(&mut self, page: u32) {
         self.clock += 1;
-        self.pages[page as usize].idle_since = self.clock;
+        self.all[page as usize].idle_since = self.clock;
         self.idle.insert(self.clock, page);
     }
 
     /// Forgets the idle page used longest ago.
     fn evict(&mut self) -> Option<u32> {
         let (_, page) = self.idle.pop_first()?;
-        match std::mem::replace(&mut self.pages[page as usize].content, Content::Private) {
+        match std::mem::replace(&mut self.all[page as usize].content, Content::Private) {
             Content::Sealed { name, .. } => drop(self.sealed.remove(&name)),
             Content::Tail { before, .. } => drop(self.tails.remove(&before)),
             Content::Private => {}

@@ -49,6 +49,30 @@ pub enum Speculation {
         /// Guesses in a step.
         most: usize,
     },
+    /// Lets a smaller model guess (see [`crate::Engine::with_draft`]), as many tokens as measurement says
+    /// pays, at most `most`.
+    Draft {
+        /// Guesses in a step, at most.
+        most: usize,
+    },
+    /// As [`Speculation::Draft`], always `most` guesses: for measurements and tests.
+    DraftAlways {
+        /// Guesses in a step.
+        most: usize,
+    },
+}
+
+impl Speculation {
+    /// Guesses in a step, at most.
+    pub(crate) fn most(self) -> usize {
+        match self {
+            Speculation::Off => 0,
+            Speculation::PromptLookup { most }
+            | Speculation::PromptLookupAlways { most }
+            | Speculation::Draft { most }
+            | Speculation::DraftAlways { most } => most,
+        }
+    }
 }
 
 impl Policy {

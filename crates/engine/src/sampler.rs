@@ -126,6 +126,8 @@ pub struct Sampler {
     mu: f64,
     /// The last choice and its surprise in bits, for mirostat.
     offered: Option<(u32, f64)>,
+    /// How many tokens past the answer's end the next draw is for.
+    ahead: u64,
 }
 
 impl Sampler {
@@ -147,6 +149,7 @@ impl Sampler {
             candidates: Candidates::new(),
             mu: steps::first_mu(&settings),
             offered: None,
+            ahead: 0,
             settings,
         })
     }
@@ -170,6 +173,7 @@ impl Sampler {
             candidates: Candidates::new(),
             mu: steps::first_mu(&settings),
             offered: None,
+            ahead: 0,
             settings,
         };
         sibling.prompt(prompt);
@@ -195,6 +199,17 @@ impl Sampler {
     /// Chooses the next token among `allowed`. `logits` `[vocab]`
     pub fn sample_among(&mut self, logits: &[f32], allowed: &TokenSet) -> Result<Choice, Error> {
         self.choose(logits, Some(allowed))
+    }
+
+    /// What would be chosen `ahead` tokens later from these logits, as far as that can be known now. The
+    /// random number is the one of that token. `logits` `[vocab]`
+    pub(crate) fn foresee(&mut self, logits: &[f32], ahead: u64) -> Result<u32, Error> {
+        self.check(logits)?;
+        self.ahead = ahead;
+        let id = self.run_steps(logits, None).and_then(|()| self.draw());
+        self.ahead = 0;
+        self.offered = None;
+        id
     }
 
     /// Takes a token as the next one of the answer, chosen here or given from outside.
@@ -253,6 +268,11 @@ impl Sampler {
         Ok(Choice { id, logprob, top })
     }
 
+    /// The place in the answer that is drawn for.
+    fn position(&self) -> u64 {
+        self.history.generated() as u64 + self.ahead
+    }
+
     fn check(&self, logits: &[f32]) -> Result<(), Error> {
         if logits.len() != self.vocab {
             return Err(Error::Vocabulary { found: logits.len(), expected: self.vocab });
@@ -290,8 +310,7 @@ impl Sampler {
             }
             _ => {}
         }
-        let moment =
-            Moment { rng: &self.rng, position: self.history.generated() as u64, mu: self.mu };
+        let moment = Moment { rng: &self.rng, position: self.position(), mu: self.mu };
         for (_, step) in &self.steps {
             if let Step::Cut(cut) = step {
                 cut.cut(&moment, &mut self.candidates);
@@ -306,7 +325,7 @@ impl Sampler {
         if self.settings.is_greedy() {
             return self.candidates.best().ok_or(nothing);
         }
-        let target = self.rng.uniform(self.history.generated() as u64, Purpose::Choice);
+        let target = self.rng.uniform(self.position(), Purpose::Choice);
         let (list, probabilities) = self.candidates.softmax();
         let mut sum = 0.0;
         let mut chosen = None;

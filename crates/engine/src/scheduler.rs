@@ -5,9 +5,9 @@
 //! else: an answer's bytes follow from its request alone, so a sequence can be put back and computed
 //! again, share pages with others, or have its guesses verified many at a time, and nobody can tell.
 //!
-//! - **Turns** ([`queue`]): strictly by priority; within one, tenants by the service they have had,
-//!   divided by their weights (virtual token counters: Sheng et al., "Fairness in Serving Large Language
-//!   Models", 2024); within a tenant by arrival.
+//! - **Turns** ([`queue`]): strictly by priority; within one, the tenant next that runs least for its
+//!   weight, then the one that has had the least service for its weight (virtual token counters: Sheng et
+//!   al., "Fairness in Serving Large Language Models", 2024); within a tenant by arrival.
 //! - **Room** ([`room`]): a request is admitted when pages for its prompt are there. Who needs a page and
 //!   finds none puts the youngest back. A tenant that waits with less than its share makes a tenant with
 //!   more than its share put one back.
@@ -31,7 +31,7 @@ use crate::{
     intake::variants,
     pages::{Domain, Held, Pages},
     sampler::TokenSet,
-    speculate::Costs,
+    speculate::{Costs, Drafter, Wish, lookup},
 };
 use pace::Pace;
 use queue::{Queue, Tenants};
@@ -52,6 +52,7 @@ pub(crate) struct Scheduler {
     policy: Policy,
     pace: Pace,
     costs: Costs,
+    drafter: Option<Box<Drafter>>,
     mask: TokenSet,
     metrics: Metrics,
     file: Arc<ModelFile>,
@@ -87,6 +88,7 @@ impl Scheduler {
             policy: Policy::default(),
             pace: Pace::default(),
             costs: Costs::default(),
+            drafter: None,
             mask: TokenSet::none(file.model().vocab),
             metrics: Metrics::default(),
             file,
@@ -95,6 +97,11 @@ impl Scheduler {
 
     pub(crate) fn set_policy(&mut self, policy: Policy) {
         self.policy = policy;
+    }
+
+    /// Who guesses, with [`Speculation::Draft`].
+    pub(crate) fn set_drafter(&mut self, drafter: Drafter) {
+        self.drafter = Some(Box::new(drafter));
     }
 
     /// Takes a request in.
@@ -231,29 +238,64 @@ impl Scheduler {
         batch.push(&ids, first, sequence.held.pages(), sequence.rope_length, wanted);
     }
 
-    /// Looks for guesses and keeps as many as pay.
+    /// Makes guesses, as many as pay.
     fn guess(&mut self) {
-        let (most, always) = match self.policy.speculation {
-            Speculation::Off => return,
-            Speculation::PromptLookup { most } => (most, false),
-            Speculation::PromptLookupAlways { most } => (most, true),
-        };
+        let speculation = self.policy.speculation;
+        let drafts =
+            matches!(speculation, Speculation::Draft { .. } | Speculation::DraftAlways { .. });
+        if speculation.most() == 0 || (drafts && self.drafter.is_none()) {
+            return;
+        }
         let ropes = &self.file.model().graph.ropes;
         let taken = self.running.len();
         let mut room =
             (self.limits.wanted.saturating_sub(taken)).min(self.limits.rows.saturating_sub(taken));
         for sequence in &mut self.running {
-            sequence.guess(most.min(room), ropes);
+            sequence.draft.clear();
+            let most = speculation.most().min(room).min(sequence.guessable(ropes));
+            if most == 0 {
+                continue;
+            }
+            if drafts {
+                // Places for guesses that are made when it is known how many pay.
+                sequence.draft.resize(most, 0);
+            } else {
+                sequence.draft.extend_from_slice(lookup(&sequence.ids, most));
+            }
             let needed = sequence.ids.len() + sequence.draft.len();
             if self.pages.grow(&mut sequence.held, needed).is_err() {
                 sequence.draft.clear();
             }
             room -= sequence.draft.len();
         }
-        if !always {
+        if matches!(speculation, Speculation::PromptLookup { .. } | Speculation::Draft { .. }) {
             let answers = self.running.iter_mut().filter(|s| s.left() == 1);
             self.costs.choose(answers.map(|s| (&mut s.draft, &mut s.luck)).collect());
         }
+        if drafts {
+            self.draft();
+        }
+    }
+
+    /// Lets the smaller model fill the places for guesses. One that fails is not asked again: answers
+    /// don't need it.
+    fn draft(&mut self) {
+        let Some(mut drafter) = self.drafter.take() else { return };
+        let start = Instant::now();
+        let ahead = self.running.iter().map(|s| s.draft.len()).max().unwrap_or(0);
+        drafter.keep(|key| self.running.iter().any(|s| s.order() == key));
+        let wishes = self.running.iter_mut().map(|s| Wish {
+            key: s.order(),
+            ids: &s.ids,
+            domain: s.held.domain(),
+            sampler: &mut s.sampler,
+            draft: &mut s.draft,
+        });
+        match drafter.guess(wishes.collect()) {
+            Ok(()) => self.drafter = Some(drafter),
+            Err(_) => self.running.iter_mut().for_each(|s| s.draft.clear()),
+        }
+        self.costs.record_guess(ahead, start.elapsed().as_secs_f64());
     }
 
     /// After a step: every part's tokens, from its rows of `logits` `[wanted, vocab]`.

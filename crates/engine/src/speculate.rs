@@ -9,6 +9,10 @@
 //! Whether that pays is measured while running: how often guesses of this answer were right
 //! ([`Luck`]), and what a step of so many rows costs here and now ([`Costs`]).
 
+mod draft;
+
+pub(crate) use draft::{Drafter, Wish};
+
 /// Longest and shortest run of tokens that is looked up.
 const RUNS: [usize; 3] = [4, 3, 2];
 /// Tokens searched, at most, from the end.
@@ -66,7 +70,7 @@ impl Luck {
     }
 
     /// Tokens that so many guesses save, on average.
-    fn saved(&self, guesses: usize) -> f64 {
+    fn saved(self, guesses: usize) -> f64 {
         (1..=guesses as i32).map(|n| self.rate.powi(n)).sum()
     }
 }
@@ -75,12 +79,14 @@ impl Luck {
 #[derive(Clone, Debug)]
 pub(crate) struct Costs {
     seconds: Vec<Option<f64>>,
+    /// Seconds that a round of guessing takes for each guess in a row, as measured.
+    guess: f64,
     steps: u64,
 }
 
 impl Default for Costs {
     fn default() -> Self {
-        Costs { seconds: vec![None; ROWS_MAX + 1], steps: 0 }
+        Costs { seconds: vec![None; ROWS_MAX + 1], guess: 0.0, steps: 0 }
     }
 }
 
@@ -90,6 +96,14 @@ impl Costs {
         let known = &mut self.seconds[rows.min(ROWS_MAX)];
         let old = known.unwrap_or(seconds);
         *known = Some(old + NEW * (seconds - old));
+    }
+
+    /// Guessing `ahead` tokens in a row took `seconds`.
+    pub(crate) fn record_guess(&mut self, ahead: usize, seconds: f64) {
+        if ahead > 0 {
+            let new = seconds / ahead as f64;
+            self.guess += if self.guess == 0.0 { new } else { NEW * (new - self.guess) };
+        }
     }
 
     /// The cost of so many rows, or of the most below that are known: what was never tried looks cheap
@@ -111,7 +125,7 @@ impl Costs {
             let guesses = |draft: &Vec<u32>| draft.len().min(most);
             let rows: usize = answers.iter().map(|(draft, _)| guesses(draft)).sum();
             let saved: f64 = answers.iter().map(|(draft, luck)| luck.saved(guesses(draft))).sum();
-            (plain as f64 + saved) / self.of(plain + rows)
+            (plain as f64 + saved) / (self.of(plain + rows) + self.guess * most as f64)
         };
         let best = |a: usize, b: usize| if rate(b) > rate(a) { b } else { a };
         let mut most = (1..=longest).fold(0, best);
@@ -159,6 +173,11 @@ mod tests {
         costs.choose(vec![(&mut draft, &mut lucky)]);
         assert_eq!(draft.len(), 4);
         costs.choose(vec![(&mut draft, &mut unlucky)]);
+        assert!(draft.is_empty());
+        // So they do, but guessing itself takes long.
+        costs.record_guess(1, 2.0);
+        let mut draft = vec![1, 2, 3, 4];
+        costs.choose(vec![(&mut draft, &mut lucky)]);
         assert!(draft.is_empty());
         // Arithmetic binds: every row costs the same.
         let mut costs = Costs::default();

@@ -234,8 +234,8 @@ impl Handle {
     }
 
     /// In a few words: the backend, its instruction set, its threads.
-    pub fn describe(&self) -> &str {
-        &self.shared.describe
+    pub fn describe(&self) -> String {
+        self.shared.describe.clone()
     }
 }
 
@@ -362,13 +362,16 @@ impl Loop {
                 break State::Stopped;
             }
             match catch_unwind(AssertUnwindSafe(|| self.engine.step())) {
-                Ok(Ok(events)) => self.tell(events),
+                Ok(Ok(events)) => {
+                    // First, so that who hears of an end finds it counted.
+                    self.shared.now().metrics = self.engine.metrics();
+                    self.tell(events);
+                }
                 Ok(Err(error)) => break State::Poisoned(error.to_string()),
                 Err(panic) => break State::Poisoned(said(panic.as_ref())),
             }
-            self.shared.now().metrics = self.engine.metrics();
         };
-        self.end(why);
+        self.end(&why);
     }
 
     /// Takes in what has come; waits for it when there is nothing to do. Breaks at the end.
@@ -424,7 +427,7 @@ impl Loop {
     }
 
     /// Says why it ends to all who wait, also to those whose requests were still on their way.
-    fn end(mut self, why: State) {
+    fn end(mut self, why: &State) {
         let error = || why.check().err().unwrap_or(Error::Stopped);
         self.shared.now().state = why.clone();
         for (request, open) in &mut self.open {

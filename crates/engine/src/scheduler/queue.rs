@@ -32,12 +32,19 @@ impl Queue {
         lane.insert(at, sequence);
     }
 
-    /// Whose turn it is.
-    pub(crate) fn next(&self, tenants: &Tenants) -> Option<(Priority, Tenant)> {
+    /// Whose turn it is: of those with the highest priority, who runs least for their weight (`running`
+    /// counts), then who has had the least service.
+    pub(crate) fn next(
+        &self,
+        tenants: &Tenants,
+        running: &BTreeMap<Tenant, usize>,
+    ) -> Option<(Priority, Tenant)> {
         let (top, _) = self.lanes.keys().next_back()?;
         let lanes = self.lanes.iter().filter(|((priority, _), _)| priority == top);
         let turn = lanes.min_by_key(|((_, tenant), lane)| {
-            (tenants.service(*tenant), lane.front().map(Sequence::order))
+            let runs = running.get(tenant).copied().unwrap_or(0) as u64;
+            let share = runs * PARTS / tenants.weight(*tenant);
+            (share, tenants.service(*tenant), lane.front().map(Sequence::order))
         });
         turn.map(|(key, _)| *key)
     }
@@ -78,8 +85,7 @@ impl Queue {
     }
 }
 
-/// What every tenant has had: a virtual counter of service, divided by weight. Who has had least is next.
-/// One who comes back after a while starts where the others are, so that nobody saves up turns.
+/// What every tenant has had: a virtual counter of service, divided by weight. One who comes back after a while starts where the others are, so that nobody saves up turns.
 #[derive(Debug, Default)]
 pub(crate) struct Tenants {
     service: HashMap<Tenant, u64>,
@@ -134,10 +140,13 @@ impl Tenants {
         self.service.get(&tenant).copied().unwrap_or(0)
     }
 
+    fn weight(&self, tenant: Tenant) -> u64 {
+        self.present.get(&tenant).map_or(1, |present| u64::from(present.weight)).max(1)
+    }
+
     /// A tenant's part of `total`, at least one.
     pub(crate) fn share(&self, tenant: Tenant, total: usize) -> usize {
-        let weight = |tenant| self.present.get(&tenant).map_or(1, |p| p.weight as usize).max(1);
-        let all: usize = self.present.keys().map(|tenant| weight(*tenant)).sum();
-        (total * weight(tenant) / all.max(1)).max(1)
+        let all: u64 = self.present.keys().map(|tenant| self.weight(*tenant)).sum();
+        (total * self.weight(tenant) as usize / all.max(1) as usize).max(1)
     }
 }

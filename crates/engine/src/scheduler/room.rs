@@ -16,7 +16,7 @@ struct Lack {
     tenant: Tenant,
     priority: Priority,
     what: Resource,
-    /// How much of it.
+    /// How much of it it would hold, what it shares included.
     need: usize,
 }
 
@@ -31,9 +31,13 @@ enum Resource {
 impl Scheduler {
     /// Moves waiting sequences to the running ones while there is room.
     pub(super) fn admit(&mut self, now: Instant, events: &mut Vec<Event>) {
-        while let Some(lane) = self.queue.next(&self.tenants) {
+        // Nobody goes twice for the same step.
+        let mut may_go = self.running.len();
+        while !self.queue.is_empty() {
+            let (_, running) = self.used(Resource::Row);
+            let Some(lane) = self.queue.next(&self.tenants, &running) else { return };
             match self.lack(lane) {
-                Some(lack) if self.make_room(lack) => {}
+                Some(lack) if may_go > 0 && self.make_room(lack) => may_go -= 1,
                 Some(lack) if self.running.is_empty() => self.refuse(lane, lack, events),
                 Some(_) => return,
                 None => self.start(lane, now, events),
@@ -50,11 +54,12 @@ impl Scheduler {
             return lack(Resource::Row, 1);
         }
         let found = self.pages.find(sequence.held.domain(), &sequence.ids, sequence.shareable());
-        let need = Pages::needed(sequence.ids.len() + 1).saturating_sub(found.pages);
+        let need = Pages::needed(sequence.ids.len() + 1);
         // A page for the next token of everybody else, so that nobody has to be put back at once.
         let reserve = self.running.len();
         let there = self.pages.available() - found.idle;
-        if need + reserve > there { lack(Resource::Pages, need) } else { None }
+        let new = need.saturating_sub(found.pages);
+        if new + reserve > there { lack(Resource::Pages, need) } else { None }
     }
 
     fn start(&mut self, lane: (Priority, Tenant), now: Instant, events: &mut Vec<Event>) {
@@ -161,7 +166,7 @@ impl Scheduler {
         }
         let many = tenants.values().filter(|(_, count, _)| *count > 1);
         let of_many = many.max_by_key(|(pages, _, youngest)| (*pages, *youngest));
-        let youngest = || candidates().last().map_or(0, |(index, _)| index);
+        let youngest = || candidates().next_back().map_or(0, |(index, _)| index);
         of_many.map_or_else(youngest, |(_, _, youngest)| *youngest)
     }
 

@@ -11,7 +11,7 @@ use crate::{
     intake::{Place, shift},
     pages::{Held, Pages},
     sampler::{Choice, LogSoftmax, Sampler, TokenSet, top_logprobs},
-    speculate::{self, Luck},
+    speculate::Luck,
 };
 
 /// What all answers to one request have in common.
@@ -276,20 +276,17 @@ impl Sequence {
         Ok(allowed)
     }
 
-    /// Guesses up to `most` next tokens, no further than the same rotation and the context reach.
-    pub(crate) fn guess(&mut self, most: usize, ropes: &[Rope]) {
-        self.draft.clear();
-        let length = self.ids.len();
+    /// How many next tokens may be guessed: no further than the same rotation, the context and the
+    /// answer reach.
+    pub(crate) fn guessable(&self, ropes: &[Rope]) -> usize {
         if self.left() != 1 || self.usage.completion_tokens == 0 || self.outcome.is_some() {
-            return;
+            return 0;
         }
         let ends = ropes.iter().filter_map(Rope::crossing).filter(|at| self.rope_length <= *at);
         let last = ends.min().unwrap_or(usize::MAX).min(self.terms.context - 1);
-        let tokens = self.terms.max_tokens.unwrap_or(usize::MAX) - self.usage.completion_tokens;
-        let most = most.min(last.saturating_sub(length)).min(tokens.saturating_sub(1));
-        if most > 0 {
-            self.draft.extend_from_slice(speculate::lookup(&self.ids, most));
-        }
+        let most = self.terms.max_tokens.unwrap_or(usize::MAX);
+        let tokens = most.saturating_sub(self.usage.completion_tokens + 1);
+        last.saturating_sub(self.ids.len()).min(tokens)
     }
 
     /// Whether it has outgrown the rotation it was computed with.
