@@ -135,8 +135,20 @@ mod tests {
         for asset in ASSETS {
             let text = std::str::from_utf8(asset.bytes).unwrap();
             let words = [
-                "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function",
-                "DOMParser", "srcdoc", "style=\"", "onclick=", "@import", "url(", "src=\"http", "href=\"http",
+                "innerHTML",
+                "outerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "eval(",
+                "new Function",
+                "DOMParser",
+                "srcdoc",
+                "style=\"",
+                "onclick=",
+                "@import",
+                "url(",
+                "src=\"http",
+                "href=\"http",
             ];
             for word in words {
                 assert!(!text.contains(word), "{} holds {word}", asset.path);

@@ -17,14 +17,21 @@ const MESSAGES_MAX: usize = 100_000;
 /// The conversations of a file.
 pub(crate) fn read(value: &Json) -> Result<Vec<Conversation>, Error> {
     let list = match value {
-        Json::Array(items) if items.iter().all(|item| item.get("role").is_some()) => vec![value],
+        Json::Array(items)
+            if !items.is_empty() && items.iter().all(|item| item.get("role").is_some()) =>
+        {
+            vec![value]
+        }
         Json::Array(items) => items.iter().collect(),
         Json::Object(map) => match map.get("conversations") {
             Some(Json::Array(items)) => {
                 let version = map.get("version").and_then(Json::as_u64).unwrap_or(export::VERSION);
-                let ours = map.get("format").and_then(Json::as_str).is_none_or(|f| f == export::FORMAT);
+                let ours =
+                    map.get("format").and_then(Json::as_str).is_none_or(|f| f == export::FORMAT);
                 if !ours || version > export::VERSION {
-                    return Err(Error::Format("the file is of another program or a newer version".into()));
+                    return Err(Error::Format(
+                        "the file is of another program or a newer version".into(),
+                    ));
                 }
                 items.iter().collect()
             }
@@ -103,7 +110,9 @@ fn plain(value: &Json) -> Option<Loose> {
             parent: name(m, "parent").or(before),
             role: text(m, "role")?,
             content: said(m.get("content")?),
-            reasoning: text(m, "reasoning").or_else(|| text(m, "reasoning_content")).unwrap_or_default(),
+            reasoning: text(m, "reasoning")
+                .or_else(|| text(m, "reasoning_content"))
+                .unwrap_or_default(),
             state: state.unwrap_or_default(),
             model: text(m, "model"),
             stats: m.get("stats").and_then(Json::as_object).cloned(),
@@ -129,7 +138,10 @@ fn llama_cpp(value: &Json) -> Option<Loose> {
             // The page's tree hangs on an empty root.
             role: if root { "root".to_owned() } else { text(m, "role")? },
             content: m.get("content").map(said).unwrap_or_default(),
-            reasoning: ["reasoningContent", "thinking"].iter().find_map(|k| text(m, k)).unwrap_or_default(),
+            reasoning: ["reasoningContent", "thinking"]
+                .iter()
+                .find_map(|k| text(m, k))
+                .unwrap_or_default(),
             state: Ending::Done,
             model: text(m, "model"),
             stats: None,
@@ -185,7 +197,8 @@ fn settle(loose: Loose) -> Result<Conversation, &'static str> {
     todo.reverse();
     while let Some(message) = todo.pop() {
         reached += 1;
-        let parent = message.parent.as_deref().and_then(|parent| names.get(parent).cloned()).flatten();
+        let parent =
+            message.parent.as_deref().and_then(|parent| names.get(parent).cloned()).flatten();
         let name = match Role::from_name(&message.role) {
             Some(role) => {
                 let id = if keep { message.id.clone() } else { format!("m{}", out.len()) };
@@ -212,7 +225,9 @@ fn settle(loose: Loose) -> Result<Conversation, &'static str> {
             None => return Err("a message is of neither user nor assistant"),
         };
         names.insert(&message.id, name);
-        todo.extend(children.remove(&Some(message.id.as_str())).unwrap_or_default().into_iter().rev());
+        todo.extend(
+            children.remove(&Some(message.id.as_str())).unwrap_or_default().into_iter().rev(),
+        );
     }
     if reached != messages.len() {
         return Err("its messages answer each other in a circle");
@@ -221,11 +236,21 @@ fn settle(loose: Loose) -> Result<Conversation, &'static str> {
     let current = current.or_else(|| out.last().map(|message| message.id.clone()));
     let first = out.iter().find(|message| message.role == Role::User);
     let title = if title.trim().is_empty() {
-        first.map(|message| message.content.lines().next().unwrap_or_default().chars().take(60).collect())
+        first.map(|message| {
+            message.content.lines().next().unwrap_or_default().chars().take(60).collect()
+        })
     } else {
         Some(title.chars().take(200).collect())
     };
-    Ok(Conversation { id, title: title.unwrap_or_default(), settings, current, created, updated, messages: out })
+    Ok(Conversation {
+        id,
+        title: title.unwrap_or_default(),
+        settings,
+        current,
+        created,
+        updated,
+        messages: out,
+    })
 }
 
 fn text(value: &Json, name: &str) -> Option<String> {
@@ -264,7 +289,10 @@ mod tests {
     use super::*;
 
     fn shape(one: &Conversation) -> Vec<(&str, Option<&str>, &str)> {
-        one.messages.iter().map(|m| (m.id.as_str(), m.parent.as_deref(), m.content.as_str())).collect()
+        one.messages
+            .iter()
+            .map(|m| (m.id.as_str(), m.parent.as_deref(), m.content.as_str()))
+            .collect()
     }
 
     #[test]
@@ -333,7 +361,8 @@ mod tests {
 
     #[test]
     fn a_long_chain_needs_no_deep_stack() {
-        let many: Vec<Json> = (0..50_000).map(|n| json!({"role": "user", "content": n.to_string()})).collect();
+        let many: Vec<Json> =
+            (0..50_000).map(|n| json!({"role": "user", "content": n.to_string()})).collect();
         assert_eq!(read(&json!({"messages": many})).unwrap()[0].messages.len(), 50_000);
     }
 }

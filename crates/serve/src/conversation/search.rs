@@ -25,7 +25,8 @@ pub(crate) struct Search {
 
 impl Search {
     pub(crate) fn new(text: &str, before: Option<Cursor>, limit: usize) -> Self {
-        let fold = |word: &str| word.chars().take(WORD_CHARS_MAX).collect::<String>().to_lowercase();
+        let fold =
+            |word: &str| word.chars().take(WORD_CHARS_MAX).collect::<String>().to_lowercase();
         let words = text.split_whitespace().take(WORDS_MAX).map(fold).collect();
         Search { words, before, limit: limit.clamp(1, 200) }
     }
@@ -76,11 +77,12 @@ impl Store {
         let mut found: Vec<Summary> = vec![];
         for row in rows {
             let head = row?;
-            let hit = if search.words.is_empty() || holds(&head.title.to_lowercase(), &search.words) {
+            let hit = if search.words.is_empty() || holds(&head.title.to_lowercase(), &search.words)
+            {
                 Some(None)
             } else {
-                let texts = said
-                    .query_map(params![owner.name(), head.id], |row| row.get::<_, String>(0))?;
+                let texts =
+                    said.query_map(params![owner.name(), head.id], |row| row.get::<_, String>(0))?;
                 first_hit(texts, &search.words)?.map(Some)
             };
             let Some(snippet) = hit else { continue };
@@ -205,6 +207,8 @@ mod tests {
     fn a_snippet_of_any_letters_is_cut_between_letters() {
         let text = "İ".repeat(300) + " needle " + &"ß".repeat(300);
         let folded = text.to_lowercase();
-        assert!(snippet(&text, &folded, &["needle".to_owned()]).chars().count() <= SNIPPET_CHARS + 1);
+        assert!(
+            snippet(&text, &folded, &["needle".to_owned()]).chars().count() <= SNIPPET_CHARS + 1
+        );
     }
 }

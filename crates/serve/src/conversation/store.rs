@@ -9,7 +9,9 @@ use std::{
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
-use super::{Change, Conversation, Ending, Error, Limits, Message, Owner, Role, Summary, check_name};
+use super::{
+    Change, Conversation, Ending, Error, Limits, Message, Owner, Role, Summary, check_name,
+};
 
 const SCHEMA: &str = "
 create table conversations (
@@ -76,8 +78,7 @@ impl Store {
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt;
-            let made =
-                std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+            let made = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
             drop(made.map_err(file)?);
         }
         let write = connect(Connection::open(path).map_err(failed)?).map_err(failed)?;
@@ -154,7 +155,8 @@ impl Store {
             let found = message_row(&work, owner, id, current)?.is_some();
             found.then_some(()).ok_or(Error::Missing("message"))?;
         }
-        let grown = settings.as_ref().map_or(0, String::len) + title.as_ref().map_or(0, String::len);
+        let grown =
+            settings.as_ref().map_or(0, String::len) + title.as_ref().map_or(0, String::len);
         self.room(&work, owner, grown)?;
         work.prepare_cached(
             "update conversations set title = coalesce(?3, title),
@@ -232,7 +234,9 @@ impl Store {
         let mut db = self.writer();
         let work = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for mut one in all {
-            if check_name("conversation", &one.id).is_err() || summary(&work, owner, &one.id)?.is_some() {
+            if check_name("conversation", &one.id).is_err()
+                || summary(&work, owner, &one.id)?.is_some()
+            {
                 one.id = crate::id::new("");
             }
             self.add(&work, owner, &one)?;
@@ -253,17 +257,19 @@ impl Store {
         let created = when(one.created);
         let updated = when(one.updated).max(created);
         let mut bytes = settings.len();
-        work.prepare_cached("insert into conversations values (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)")?
-            .execute(params![
-                owner.name(),
-                one.id,
-                self.title(&one.title)?,
-                settings,
-                one.current,
-                created,
-                updated,
-                count(one.messages.len()),
-            ])?;
+        work.prepare_cached(
+            "insert into conversations values (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)",
+        )?
+        .execute(params![
+            owner.name(),
+            one.id,
+            self.title(&one.title)?,
+            settings,
+            one.current,
+            created,
+            updated,
+            count(one.messages.len()),
+        ])?;
         for (place, message) in one.messages.iter().enumerate() {
             bytes += self.size(message)?;
             let message = Message { created: when(message.created), ..message.clone() };
@@ -299,7 +305,11 @@ impl Store {
             return Err(Error::TooLong { what: "message", found: size, most });
         }
         if stats > self.limits.stats_bytes {
-            return Err(Error::TooLong { what: "stats", found: stats, most: self.limits.stats_bytes });
+            return Err(Error::TooLong {
+                what: "stats",
+                found: stats,
+                most: self.limits.stats_bytes,
+            });
         }
         Ok(size + stats)
     }
@@ -311,7 +321,8 @@ impl Store {
         let used: i64 = work
             .prepare_cached("select coalesce(sum(bytes), 0) from conversations where owner = ?1")?
             .query_row([owner.name()], |row| row.get(0))?;
-        let fits = usize::try_from(used).unwrap_or(usize::MAX).saturating_add(more) <= self.limits.bytes;
+        let fits =
+            usize::try_from(used).unwrap_or(usize::MAX).saturating_add(more) <= self.limits.bytes;
         let full = Error::Full { what: "bytes of all conversations", most: self.limits.bytes };
         if fits { Ok(()) } else { Err(full) }
     }
@@ -341,7 +352,9 @@ fn connect(db: Connection) -> Result<Connection, rusqlite::Error> {
         VERSION => (),
         _ => {
             let newer = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_SCHEMA);
-            let message = format!("the file is of version {version}, expected {VERSION}: written by a newer program");
+            let message = format!(
+                "the file is of version {version}, expected {VERSION}: written by a newer program"
+            );
             return Err(rusqlite::Error::SqliteFailure(newer, Some(message)));
         }
     }
@@ -421,8 +434,9 @@ fn message_row(
     conversation: &str,
     id: &str,
 ) -> Result<Option<Message>, Error> {
-    let query =
-        format!("select {MESSAGE} from messages where owner = ?1 and conversation = ?2 and id = ?3");
+    let query = format!(
+        "select {MESSAGE} from messages where owner = ?1 and conversation = ?2 and id = ?3"
+    );
     let mut query = work.prepare_cached(&query)?;
     Ok(query.query_row(params![owner.name(), conversation, id], message_of).optional()?)
 }

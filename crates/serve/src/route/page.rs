@@ -49,7 +49,9 @@ impl From<Error> for Fault {
         match error {
             Error::Missing(_) => Fault::not_found(message),
             Error::Name(_) | Error::Format(_) => Fault::invalid(message),
-            Error::TooLong { .. } => Fault::invalid(message).with_status(StatusCode::PAYLOAD_TOO_LARGE),
+            Error::TooLong { .. } => {
+                Fault::invalid(message).with_status(StatusCode::PAYLOAD_TOO_LARGE)
+            }
             Error::Full { .. } => Fault::invalid(message)
                 .with_status(StatusCode::INSUFFICIENT_STORAGE)
                 .with_code("conversations_full"),

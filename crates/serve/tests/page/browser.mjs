@@ -2,7 +2,9 @@
 // not as it should be. Without a URL it starts the stand-in server. Needs playwright-core and axe-core, found through
 // FREEHOLD_TEST_NODE_MODULES (a folder that holds node_modules), and Chromium (FREEHOLD_TEST_CHROMIUM, or Debian's).
 //
-// With a URL it talks to the real server and whatever model that has, so it then asks only for what any model does.
+// With a URL it talks to the real server and whatever model that has, so it then asks only for what any model does;
+// FREEHOLD_TEST_SCRIPTED says that the model answers as the stand-in does. FREEHOLD_TEST_LOCKED and FREEHOLD_TEST_KEY
+// are the URL of a server that needs a key, and the key.
 // FREEHOLD_TEST_SHOTS names a folder for pictures.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -19,7 +21,10 @@ const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const SHOTS = process.env.FREEHOLD_TEST_SHOTS;
 const real = process.argv[2];
 const mock = real ? null : await start({ pace: 2 });
-const locked = real ? null : await start({ pace: 2, key: 'fh-right' });
+const standIn = real ? null : await start({ pace: 2, key: 'fh-right' });
+const locked = standIn ? { url: standIn.url, key: 'fh-right' } : process.env.FREEHOLD_TEST_LOCKED && { url: process.env.FREEHOLD_TEST_LOCKED, key: process.env.FREEHOLD_TEST_KEY };
+// Whether answers are known beforehand.
+const scripted = !!mock || !!process.env.FREEHOLD_TEST_SCRIPTED;
 const URL_ = real ?? mock.url;
 
 const profile = mkdtempSync(join(tmpdir(), 'freehold-page-'));
@@ -107,10 +112,10 @@ const TESTS = {
     const page = await open();
     ok(await page.isVisible('#welcome'), 'a new page greets');
     await shot(page, 'welcome');
-    await ask(page, real ? 'Hello, who are you?' : 'golden');
+    await ask(page, !scripted ? 'Hello, who are you?' : 'golden');
     await idle(page);
     const prose = answers(page).last().locator('.prose').last();
-    if (real) ok((await prose.innerText()).trim().length > 0, 'the answer has words');
+    if (!scripted) ok((await prose.innerText()).trim().length > 0, 'the answer has words');
     else {
       equal(await prose.locator('h4').innerText(), 'A short walk', 'the heading');
       equal(await prose.locator('ol > li').count(), 3, 'items');
@@ -121,14 +126,14 @@ const TESTS = {
     }
     ok(/tokens/.test(await answers(page).last().locator('.stats').innerText()), 'the numbers');
     ok(await page.isVisible('#gauge'), 'the gauge');
-    equal(await page.locator('.entry').first().locator('.name').innerText(), real ? 'Hello, who are you?' : 'golden', 'the list');
+    equal(await page.locator('.entry').first().locator('.name').innerText(), !scripted ? 'Hello, who are you?' : 'golden', 'the list');
     await shot(page, 'answer');
     await page.close();
   },
 
   async 'stop ends the answer and keeps what came'() {
     const page = await open();
-    await ask(page, real ? 'Count from one to five hundred, in words.' : 'slow please');
+    await ask(page, !scripted ? 'Count from one to five hundred, in words.' : 'slow please');
     await page.waitForFunction(() => document.querySelector('.message.assistant .prose')?.textContent.trim().length > 8);
     await page.keyboard.press('Escape');
     await idle(page);
@@ -164,7 +169,7 @@ const TESTS = {
     equal(await page.locator('.message.user .bubble').innerText(), 'brief two', 'the same branch after a reload');
     await page.locator('.message.user [data-act="left"]').click();
     equal(await page.locator('.message.user .bubble').innerText(), 'brief one', 'the first version');
-    if (mock) equal(await page.locator('.message.assistant .prose').innerText(), 'You said: one', 'with its answer');
+    if (scripted) equal(await page.locator('.message.assistant .prose').innerText(), 'You said: one', 'with its answer');
     equal(await page.evaluate(() => document.activeElement.closest('.message')?.className), 'message user', 'the focus stays with the versions');
     await page.keyboard.press('Alt+BracketRight');
     equal(await page.locator('.message.user .bubble').innerText(), 'brief two', 'by key');
@@ -214,7 +219,7 @@ const TESTS = {
     equal(await page.evaluate(() => window.hacked ?? null), null, 'nothing ran');
     await shot(page, 'attacks');
     // And while it streams.
-    if (mock) {
+    {
       for (const attack of ATTACKS.filter((a) => a.length < 400 && !a.includes('\u0000')).slice(0, 70)) {
         const bad = await page.evaluate(async ([attack, names]) => {
           const { Rendered } = await import('/page/markdown/render.js');
@@ -333,7 +338,7 @@ const TESTS = {
       window.heard = [];
       new MutationObserver(() => window.heard.push(document.querySelector('#live').textContent)).observe(document.querySelector('#live'), { childList: true, characterData: true, subtree: true });
     });
-    await ask(page, real ? 'Hello' : 'golden');
+    await ask(page, !scripted ? 'Hello' : 'golden');
     await idle(page);
     await page.waitForTimeout(100);
     const heard = await page.evaluate(() => window.heard);
@@ -347,7 +352,7 @@ const TESTS = {
       const page = await open();
       await page.emulateMedia({ colorScheme });
       await accessible(page, `${colorScheme}, new`);
-      await ask(page, real ? 'Hello' : 'think');
+      await ask(page, !scripted ? 'Hello' : 'think');
       await idle(page);
       await page.evaluate(() => document.querySelectorAll('details').forEach((d) => (d.open = true)));
       await accessible(page, `${colorScheme}, answered`);
@@ -399,6 +404,21 @@ if (mock) {
       await page.close();
     },
 
+    async 'failures are told in words'() {
+      const page = await open();
+      for (const [text, words] of [['busy', /limit[^]*12 seconds/], ['long', /longer than the model can read/], ['fail', /worker stopped/]]) {
+        await page.click('#new');
+        await ask(page, text);
+        await page.waitForSelector('.trouble');
+        ok(words.test(await page.innerText('.trouble')), `${text}: ${await page.innerText('.trouble')}`);
+      }
+      await page.close();
+    },
+  });
+}
+
+if (scripted) {
+  Object.assign(TESTS, {
     async 'a server that goes away and comes back'() {
       const page = await open();
       await context.setOffline(true);
@@ -419,17 +439,6 @@ if (mock) {
       await page.close();
     },
 
-    async 'failures are told in words'() {
-      const page = await open();
-      for (const [text, words] of [['busy', /limit[^]*12 seconds/], ['long', /longer than the model can read/], ['fail', /worker stopped/]]) {
-        await page.click('#new');
-        await ask(page, text);
-        await page.waitForSelector('.trouble');
-        ok(words.test(await page.innerText('.trouble')), `${text}: ${await page.innerText('.trouble')}`);
-      }
-      await page.close();
-    },
-
     async 'thoughts are folded away'() {
       const page = await open();
       await ask(page, 'think about it');
@@ -439,31 +448,6 @@ if (mock) {
       ok(!(await page.isVisible('.thoughts')), 'folded');
       await page.click('.reasoning summary');
       ok(/what I only believe/.test(await page.innerText('.thoughts')), 'and there');
-      await page.close();
-    },
-
-    async 'a key is asked for, used, kept as chosen and forgotten'() {
-      const page = await context.newPage();
-      await page.goto(locked.url);
-      await page.waitForSelector('#key-dialog[open]');
-      await shot(page, 'key');
-      await accessible(page, 'the key dialog');
-      await page.fill('#key', 'fh-wrong');
-      await page.press('#key', 'Enter');
-      await page.waitForFunction(() => document.querySelector('#key-dialog').open && document.querySelector('#key-error').textContent !== '');
-      await page.fill('#key', 'fh-right');
-      await page.check('#key-keep');
-      await page.press('#key', 'Enter');
-      await page.waitForSelector('#model option:not([value=""])', { state: 'attached' });
-      equal(await page.evaluate(() => [sessionStorage.getItem('freehold.key'), JSON.stringify(localStorage).includes('fh-right'), document.body.innerHTML.includes('fh-right')]), ['fh-right', false, false], 'where the key is');
-      await page.reload();
-      await page.waitForSelector('#model option:not([value=""])', { state: 'attached' });
-      await ask(page, 'brief hello');
-      await page.waitForSelector('.stats');
-      await page.click('#settings');
-      await page.click('#key-change');
-      await page.waitForSelector('#key-dialog[open]');
-      equal(await page.evaluate(() => sessionStorage.getItem('freehold.key')), null, 'forgotten');
       await page.close();
     },
 
@@ -486,6 +470,35 @@ if (mock) {
       }, PROSE);
       console.log(`      an update of ${took.letters} letters: ${took.p95.toFixed(1)} ms at the 95th percentile`);
       ok(took.p95 < 16, `one update takes ${took.p95} ms`);
+      await page.close();
+    },
+  });
+}
+
+if (locked) {
+  Object.assign(TESTS, {
+    async 'a key is asked for, used, kept as chosen and forgotten'() {
+      const page = await context.newPage();
+      await page.goto(locked.url);
+      await page.waitForSelector('#key-dialog[open]');
+      await shot(page, 'key');
+      await accessible(page, 'the key dialog');
+      await page.fill('#key', 'fh-wrong');
+      await page.press('#key', 'Enter');
+      await page.waitForFunction(() => document.querySelector('#key-dialog').open && document.querySelector('#key-error').textContent !== '');
+      await page.fill('#key', locked.key);
+      await page.check('#key-keep');
+      await page.press('#key', 'Enter');
+      await page.waitForSelector('#model option:not([value=""])', { state: 'attached' });
+      equal(await page.evaluate((key) => [sessionStorage.getItem('freehold.key'), JSON.stringify(localStorage).includes(key), document.body.innerHTML.includes(key)], locked.key), [locked.key, false, false], 'where the key is');
+      await page.reload();
+      await page.waitForSelector('#model option:not([value=""])', { state: 'attached' });
+      await ask(page, 'brief hello');
+      await page.waitForSelector('.stats');
+      await page.click('#settings');
+      await page.click('#key-change');
+      await page.waitForSelector('#key-dialog[open]');
+      equal(await page.evaluate(() => sessionStorage.getItem('freehold.key')), null, 'forgotten');
       await page.close();
     },
   });
@@ -515,7 +528,7 @@ for (const [name, test] of Object.entries(TESTS)) {
 }
 await context.close();
 mock?.server.close();
-locked?.server.close();
+standIn?.server.close();
 rmSync(profile, { recursive: true, force: true });
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed ? 1 : 0);

@@ -36,7 +36,8 @@ fn contents(store: &Store, id: &str) -> Vec<String> {
 /// The room an owner is said to use, and what is there, counted anew.
 fn balance(store: &Store) -> (i64, i64) {
     let db = store.writer();
-    let said = db.query_row("select coalesce(sum(bytes), 0) from conversations", [], |row| row.get(0));
+    let said =
+        db.query_row("select coalesce(sum(bytes), 0) from conversations", [], |row| row.get(0));
     let there = db.query_row(
         "select (select coalesce(sum(octet_length(settings)), 0) from conversations)
               + (select coalesce(sum(octet_length(content) + octet_length(reasoning)
@@ -53,7 +54,8 @@ fn a_tree_is_stored_and_read_as_it_grew() {
     let path = folder.path().join("deep/conversations.sqlite");
     let store = Store::open(&path).unwrap();
     let settings = serde_json::from_str(r#"{"temperature": 0.5, "system": "Be kind."}"#).unwrap();
-    let change = Change { title: Some(" A\nname ".into()), settings: Some(settings), current: None };
+    let change =
+        Change { title: Some(" A\nname ".into()), settings: Some(settings), current: None };
     assert_eq!(store.save(&owner(), "c", change).unwrap().title, "A name");
     store.save_message(&owner(), "c", &message("u", None, "hello")).unwrap();
     let mut answer = message("a1", Some("u"), "hal");
@@ -76,7 +78,10 @@ fn a_tree_is_stored_and_read_as_it_grew() {
     assert_eq!(whole.current.as_deref(), Some("a2"));
     assert_eq!(contents(&store, "c"), ["hello", "hallo", "servus"]);
     let kept = &whole.messages[1];
-    assert_eq!((kept.reasoning.as_str(), kept.state, &kept.stats), ("hm", Ending::Done, &answer.stats));
+    assert_eq!(
+        (kept.reasoning.as_str(), kept.state, &kept.stats),
+        ("hm", Ending::Done, &answer.stats)
+    );
     let back = Change { current: Some("a1".into()), ..Change::default() };
     assert_eq!(store.save(&owner(), "c", back).unwrap().messages, 3);
     assert_eq!(store.get(&owner(), "c").unwrap().current.as_deref(), Some("a1"));
@@ -187,7 +192,12 @@ fn an_import_is_all_or_nothing_and_overwrites_nothing() {
         updated: 7,
         messages: vec![message("u", None, text)],
     };
-    assert_eq!(store.import(&owner(), vec![one("c", "new"), one("d", "new"), one("no name", "new")]).unwrap(), 3);
+    assert_eq!(
+        store
+            .import(&owner(), vec![one("c", "new"), one("d", "new"), one("no name", "new")])
+            .unwrap(),
+        3
+    );
     assert_eq!(contents(&store, "c"), ["old"]);
     let all = store.all(&owner()).unwrap();
     assert_eq!(all.len(), 4);
@@ -238,7 +248,12 @@ fn kill_9_loses_nothing_that_was_saved() {
     let mut saved: HashMap<String, usize> = HashMap::new();
     for round in 0..3 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "conversation::store::tests::child_that_is_killed", "--ignored", "--nocapture"])
+            .args([
+                "--exact",
+                "conversation::store::tests::child_that_is_killed",
+                "--ignored",
+                "--nocapture",
+            ])
             .env("FREEHOLD_TEST_FILE", &path)
             .env("FREEHOLD_TEST_ROUND", round.to_string())
             .stdout(Stdio::piped())
@@ -247,7 +262,8 @@ fn kill_9_loses_nothing_that_was_saved() {
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         // The harness writes lines of its own, and may begin ours with some of its words.
-        let told = lines.filter_map(|line| line.split_once("saved ").map(|(_, rest)| rest.to_owned()));
+        let told =
+            lines.filter_map(|line| line.split_once("saved ").map(|(_, rest)| rest.to_owned()));
         for line in told.take(15 + round * 7) {
             let (id, bytes) = line.split_once(' ').unwrap();
             saved.insert(id.to_owned(), bytes.parse().unwrap());
@@ -257,14 +273,20 @@ fn kill_9_loses_nothing_that_was_saved() {
     }
     assert_eq!(saved.len(), 15 + 22 + 29);
     let store = Store::open(&path).unwrap();
-    let there: HashMap<String, usize> =
-        store.get(&owner(), "c").unwrap().messages.into_iter().map(|m| (m.id, m.content.len())).collect();
+    let there: HashMap<String, usize> = store
+        .get(&owner(), "c")
+        .unwrap()
+        .messages
+        .into_iter()
+        .map(|m| (m.id, m.content.len()))
+        .collect();
     for (id, bytes) in saved {
         assert_eq!(there.get(&id), Some(&bytes), "{id}");
     }
     let (said, counted) = balance(&store);
     assert_eq!(said, counted, "a message is there in part");
-    let whole: String = store.writer().query_row("pragma integrity_check", [], |row| row.get(0)).unwrap();
+    let whole: String =
+        store.writer().query_row("pragma integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(whole, "ok");
 }
 

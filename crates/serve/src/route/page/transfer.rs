@@ -55,7 +55,8 @@ fn export(call: Call) -> Handling {
         if !as_text {
             return Ok(json_response(StatusCode::OK, &bundle(&found)));
         }
-        let mut response = Response::new(Body::from(found.iter().map(markdown).collect::<String>()));
+        let mut response =
+            Response::new(Body::from(found.iter().map(markdown).collect::<String>()));
         let kind = HeaderValue::from_static("text/markdown; charset=utf-8");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         Ok(response)
