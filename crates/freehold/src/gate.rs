@@ -109,12 +109,21 @@ pub(crate) fn pass(app: &App, gate: Gate, known: &Known) -> anyhow::Result<Decis
 
 /// The gate before a model is loaded for oneself; where there is no policy there is none.
 pub(crate) fn at_run(app: &App, located: &Located, footprint: &Footprint) -> anyhow::Result<()> {
+    at(app, Gate::Run, located, footprint)
+}
+
+/// The gate before a model is offered to others.
+pub(crate) fn at_serve(app: &App, located: &Located, footprint: &Footprint) -> anyhow::Result<()> {
+    at(app, Gate::Serve, located, footprint)
+}
+
+fn at(app: &App, gate: Gate, located: &Located, footprint: &Footprint) -> anyhow::Result<()> {
     if state(app) == PolicyState::Absent {
         return Ok(());
     }
     let mut known = Known::of(app, located, Reach::Here)?;
     known.budget.memory_bytes = Some(footprint.total().get());
-    pass(app, Gate::Run, &known).map(|_| ())
+    pass(app, gate, &known).map(|_| ())
 }
 
 /// Writes the decision down; what to do when that fails is for the policy to say.

@@ -8,12 +8,20 @@ mod support;
 mod answers;
 #[path = "cli/conversation.rs"]
 mod conversation;
+#[path = "cli/gates.rs"]
+mod gates;
 #[path = "cli/hostile.rs"]
 mod hostile;
 #[path = "cli/house.rs"]
 mod house;
+#[path = "cli/hub.rs"]
+mod hub;
+#[path = "cli/money.rs"]
+mod money;
 #[path = "cli/numbers.rs"]
 mod numbers;
+#[path = "cli/offline.rs"]
+mod offline;
 #[path = "cli/reports.rs"]
 mod reports;
 #[path = "cli/stories.rs"]

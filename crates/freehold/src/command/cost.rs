@@ -210,7 +210,7 @@ impl Cost {
             };
             let file = load::file(&named::locate_or_headers(app, model)?.path)?;
             let needed = (self.tokens_in + self.tokens_out) as usize;
-            let settings = load::engine_settings(&file, Some(needed), Kv::F16)?;
+            let settings = load::engine_settings(&file, Some(needed), Kv::or_of(None, &file))?;
             let settings = engine::Settings { sequences: self.users as usize, ..settings };
             let plan = super::plan::Report::of(app, &file, &settings, &self.running, None)?;
             let (prompt, generation) = plan.speeds();

@@ -174,7 +174,7 @@ impl Show {
 
     fn plan(&self, app: &App, located: &Located) -> anyhow::Result<plan::Report> {
         let file = Arc::new(ModelFile::open(&located.path)?);
-        let settings = load::engine_settings(&file, self.ctx, Kv::F16)?;
+        let settings = load::engine_settings(&file, self.ctx, Kv::or_of(None, &file))?;
         let settings = engine::Settings { sequences: self.users as usize, ..settings };
         plan::Report::of(app, &file, &settings, &self.running, None)
     }
