@@ -291,6 +291,17 @@ impl<'a> Facts<'a> {
         self.dialect == Dialect::Gguf && self.tensors.shape(gguf).is_some()
     }
 
+    /// Whether attention's projections add biases, and whether its output does: on the hub one setting,
+    /// in GGUF a matter of tensors.
+    pub fn attention_biases(&self) -> Result<[bool; 2], Error> {
+        match self.dialect {
+            Dialect::HuggingFace => Ok([self.flag_or(("attention_bias", ""), false)?; 2]),
+            Dialect::Gguf => {
+                Ok(["q", "output"].map(|part| self.gguf_has(&format!("blk.0.attn_{part}.bias"))))
+            }
+        }
+    }
+
     /// The rotation of `dims` entries that these facts describe, with any scaling.
     /// `gguf_style` is how this family's GGUF files pair entries; Hugging Face pairs halves.
     pub fn rope(&self, dims: usize, gguf_style: RopeStyle) -> Result<Rope, Error> {

@@ -5,7 +5,7 @@
 
 use super::{
     Family, HeadDefaults, HeadDims, Model, Parts, Trunk, as_is,
-    shared::{Gated, Kept, Projection},
+    shared::{Fused, Gated, Kept, Projection},
 };
 use crate::{
     Dialect, Error, Facts,
@@ -20,8 +20,9 @@ use crate::{
 pub const FAMILY: Family =
     Family { name: "glm4", model_types: &["glm4"], gguf: &["glm4"], build: glm4 };
 
-/// See the module; the first GLM-4, whose GGUF files follow another layout and are not read.
-pub const GLM: Family = Family { name: "glm", model_types: &["glm"], gguf: &[], build: glm };
+/// See the module; the first GLM-4, whose GGUF files keep the name of its forebears.
+pub const GLM: Family =
+    Family { name: "glm", model_types: &["glm"], gguf: &["chatglm"], build: glm };
 
 const NAMES: Names = Names {
     layers: "model.layers.",
@@ -60,8 +61,11 @@ fn build(facts: &Facts<'_>, heads: HeadDefaults, after: &After) -> Result<Model,
     let rope = facts.rope_as(&Turning { hub: pairs, ..Turning::usual(dims, pairs) })?;
     let bias = match facts.dialect {
         Dialect::HuggingFace => facts.flag_or(("attention_bias", ""), true)?,
-        Dialect::Gguf => facts.gguf_has("blk.0.attn_q.bias"),
+        Dialect::Gguf => {
+            facts.gguf_has("blk.0.attn_q.bias") || facts.gguf_has("blk.0.attn_qkv.bias")
+        }
     };
+    let projection = Projection::plain(bias).fused(Fused::of(facts, Fused::No));
     let mlp = Gated {
         ffn: facts.size(("intermediate_size", "feed_forward_length"))?,
         act: facts.activation("hidden_act", Activation::Silu)?,
@@ -72,7 +76,7 @@ fn build(facts: &Facts<'_>, heads: HeadDefaults, after: &After) -> Result<Model,
         embedded: &as_is,
         block: &|x, l| {
             let h = x.rms_norm(l.w("attn_norm"), eps);
-            let [q, k, v] = d.project(h, l, Projection::plain(bias));
+            let [q, k, v] = d.project(h, l, projection);
             let with = AttendWith::usual(Mask::Causal, d.head_dim);
             let a = q.rope(&rope).attend(k.rope(&rope), v, l, with).flat();
             let a = a.linear(l.w("attn_output"), t.hidden);

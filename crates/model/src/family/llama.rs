@@ -49,11 +49,7 @@ fn build(facts: &Facts<'_>, heads: HeadDefaults, window: Option<usize>) -> Resul
     let eps = facts.epsilon_or(("rms_norm_eps", "attention.layer_norm_rms_epsilon"), 1e-6)?;
     let rope = facts.rope(facts.whole_heads_turn(d.head_dim)?, RopeStyle::Interleaved)?;
     let mask = window.map_or(Mask::Causal, Mask::Window);
-    let bias = facts.flag_or(("attention_bias", ""), facts.gguf_has("blk.0.attn_q.bias"))?;
-    let output_bias = match facts.dialect {
-        Dialect::HuggingFace => bias,
-        Dialect::Gguf => facts.gguf_has("blk.0.attn_output.bias"),
-    };
+    let [bias, output_bias] = facts.attention_biases()?;
     let mlp = Gated {
         ffn: facts.size(("intermediate_size", "feed_forward_length"))?,
         act: facts.activation("hidden_act", Activation::Silu)?,

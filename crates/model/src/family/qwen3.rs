@@ -24,7 +24,7 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
     let d = HeadDims::read_or(facts, t.hidden, heads)?;
     let eps = facts.epsilon_or(("rms_norm_eps", "attention.layer_norm_rms_epsilon"), 1e-6)?;
     let rope = facts.rope(facts.whole_heads_turn(d.head_dim)?, RopeStyle::Halves)?;
-    let bias = facts.flag_or(("attention_bias", ""), false)?;
+    let [bias, output_bias] = facts.attention_biases()?;
     let windows = super::windows(facts, t.layers)?;
     let mlp = Gated {
         ffn: facts.size(("intermediate_size", "feed_forward_length"))?,
@@ -41,7 +41,7 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
             let k = k.rms_norm(l.w("attn_k_norm"), eps).rope(&rope);
             let mask = windows.get(l.index()).copied().unwrap_or(Mask::Causal);
             let a = q.attend(k, v, l, AttendWith::usual(mask, d.head_dim)).flat();
-            let x = x + a.linear(l.w("attn_output").bias(bias), t.hidden);
+            let x = x + a.linear(l.w("attn_output").bias(output_bias), t.hidden);
             x + mlp.of(x.rms_norm(l.w("ffn_norm"), eps), l)
         },
         norm: &|x, model| x.rms_norm(model.w("output_norm"), eps),

@@ -25,7 +25,7 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
     let d = HeadDims::read_or(facts, t.hidden, heads)?;
     let eps = facts.epsilon_or(("rms_norm_eps", "attention.layer_norm_rms_epsilon"), 1e-6)?;
     let rope = facts.rope(facts.whole_heads_turn(d.head_dim)?, RopeStyle::Halves)?;
-    let bias = facts.flag_or(("attention_bias", ""), false)?;
+    let [bias, output_bias] = facts.attention_biases()?;
     let windows = windows(facts, t.layers)?;
     let unsaid = match facts.dialect {
         Dialect::Gguf => Renormalise::Yes,
@@ -46,7 +46,7 @@ fn build(facts: &Facts<'_>) -> Result<Model, Error> {
             let k = k.rms_norm(l.w("attn_k_norm"), eps).rope(&rope);
             let mask = windows.get(l.index()).copied().unwrap_or(Mask::Causal);
             let a = q.attend(k, v, l, AttendWith::usual(mask, d.head_dim)).flat();
-            let x = x + a.linear(l.w("attn_output").bias(bias), t.hidden);
+            let x = x + a.linear(l.w("attn_output").bias(output_bias), t.hidden);
 
             let h = x.rms_norm(l.w("ffn_norm"), eps);
             if sparse[l.index()] { x + experts.swiglu(h, l, None) } else { x + dense.of(h, l) }
