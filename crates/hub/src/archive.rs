@@ -126,7 +126,7 @@ fn pax_path(mut body: &[u8]) -> Result<Option<String>, String> {
             .ok_or_else(fault)?;
         match key {
             "path" if path.is_none() => {
-                path = Some(value.strip_prefix("./").unwrap_or(value).to_owned())
+                path = Some(value.strip_prefix("./").unwrap_or(value).to_owned());
             }
             "path" => return Err("a pax record gives two paths".to_owned()),
             "size" | "linkpath" => return Err(format!("a pax record sets `{key}`")),

@@ -319,7 +319,7 @@ impl<'a> Run<'a> {
                 self.stopped.store(true, Ordering::Release);
             }
             front.unpark();
-            hasher.join().unwrap_or_else(|_| Ok(None))
+            hasher.join().unwrap_or(Ok(None))
         });
         let mut faults = faults.into_inner().unwrap_or_else(PoisonError::into_inner);
         // That the server starts over matters more than how the other connections ended.
@@ -468,7 +468,7 @@ impl<'a> Run<'a> {
         }
         let mut pause = self.fetch.limits.pause.saturating_mul(1 << (tries - 1).min(6));
         if let Error::RateLimited { wait: Some(wait), .. } = &fault {
-            pause = (*wait).clamp(pause, Duration::from_secs(120).max(pause));
+            pause = (*wait).clamp(pause, Duration::from_mins(2).max(pause));
         }
         let (file, why) = (self.file.path.clone(), fault.to_string());
         self.fetch.meter.tell(Event::Retrying { file, why, pause });
@@ -537,13 +537,6 @@ impl<'a> Run<'a> {
             _ => {}
         }
         Ok(stream)
-    }
-}
-
-impl Remote {
-    /// The address without its query.
-    pub(crate) fn shown(&self) -> String {
-        weights::shown(self.url.split('?').next().unwrap_or_default())
     }
 }
 

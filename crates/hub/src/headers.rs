@@ -17,7 +17,7 @@ use weights::{gguf, safetensors};
 use crate::{
     Error, Hub, ListedFile, Listing, Selection, Trust, WeightsKind,
     fetch::write_at,
-    listing::{Bytes, Secret},
+    listing::{Bytes, Remote, Secret},
     pull::Pulled,
     store::{beside, folder, key_of, write_whole},
     transport::{Ask, Client},
@@ -49,10 +49,9 @@ pub struct Headers {
 pub struct RemoteFile {
     url: Url,
     client: Arc<Client>,
-    secret: Secret,
+    remote: Remote,
     path: String,
     bytes: u64,
-    commit: Option<String>,
     left: usize,
     requests: usize,
     fetched: u64,
@@ -86,21 +85,22 @@ impl RemoteFile {
         }
         self.left -= 1;
         self.requests += 1;
-        let given = match &self.secret {
+        let given = match &self.remote.secret {
             Secret::Given(token) => Some(token.bearer()),
             _ => None,
         };
         let whole = offset == 0 && end == self.bytes;
         let range = (!whole).then_some(offset..end);
         let ask = Ask { range, authorization: given.as_deref(), ..Ask::get(&self.url) };
-        let answer = self.client.send(&ask)?.check(&self.path)?;
+        let answer = self.remote.understand(self.client.send(&ask)?, &self.path)?;
         let disagrees = |what, listed: String, served: &str| Error::Disagrees {
             file: self.path.clone(),
             what,
             listed,
             served: weights::shown(served),
         };
-        if let (Some(commit), Some(found)) = (&self.commit, answer.first_header("x-repo-commit"))
+        if let (Some(commit), Some(found)) =
+            (&self.remote.commit, answer.first_header("x-repo-commit"))
             && found != commit
         {
             return Err(disagrees("the commit is", commit.clone(), found));
@@ -158,10 +158,9 @@ impl Hub {
         Ok(RemoteFile {
             url,
             client,
-            secret: remote.secret.clone(),
+            remote: remote.clone(),
             path: file.path.clone(),
             bytes: file.bytes,
-            commit: remote.commit.clone(),
             left: self.settings().limits.header_requests,
             requests: 0,
             fetched: 0,
@@ -199,11 +198,14 @@ impl Hub {
             {
                 continue;
             }
-            let is_weights = path.ends_with(".gguf") || path.ends_with(".safetensors");
+            let is_weights = crate::select::has_extension(path, "gguf")
+                || crate::select::has_extension(path, "safetensors");
             if is_weights && matches!(file.origin, Bytes::Remote(_)) {
                 let mut remote = self.remote(listing, path)?;
                 let head = match selection.kind {
-                    WeightsKind::Gguf if path.ends_with(".gguf") => gguf_head(&mut remote)?,
+                    WeightsKind::Gguf if crate::select::has_extension(path, "gguf") => {
+                        gguf_head(&mut remote)?
+                    }
                     _ => safetensors_head(&mut remote)?,
                 };
                 write_sparse(&target, &head, file)?;

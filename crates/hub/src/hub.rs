@@ -112,7 +112,7 @@ impl Hub {
     /// and of sharded safetensors exactly the shards that the index names (which is fetched for that).
     pub fn select(&self, listing: &Listing) -> Result<Selection, Error> {
         let mut selection = select::select(listing, listing.name.quant.as_deref())?;
-        if selection.open.ends_with(".json") {
+        if crate::select::has_extension(&selection.open, "json") {
             let limits = weights::Limits::DEFAULT;
             let text = self.read(listing, &selection.open, limits.index_bytes)?;
             select::follow_index(listing, &mut selection, &text, &limits)?;
@@ -151,7 +151,7 @@ impl Hub {
                     _ => None,
                 };
                 let ask = Ask { authorization: given.as_deref(), ..Ask::get(&url) };
-                client.send(&ask)?.check(&file.path)?.bytes(file.bytes.max(1))?
+                remote.understand(client.send(&ask)?, &file.path)?.bytes(file.bytes.max(1))?
             }
         };
         let found = hash_of(&file.digest, &bytes);

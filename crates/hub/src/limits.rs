@@ -53,7 +53,7 @@ impl Limits {
         header_requests: 16,
         connect: Duration::from_secs(15),
         silence: Duration::from_secs(30),
-        answer: Duration::from_secs(120),
+        answer: Duration::from_mins(2),
         trickle_bytes: 4 << 10,
         tries: 5,
         pause: Duration::from_millis(500),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
-use crate::{Digest, Error, ModelName};
+use crate::{Digest, Error, ModelName, transport::Answer};
 
 /// A model at one commit: every file with size and hash, before anything is fetched.
 #[derive(Debug, Clone)]
@@ -54,6 +54,31 @@ pub(crate) struct Remote {
     pub(crate) secret: Secret,
     /// The commit the server has to confirm, where it speaks of commits.
     pub(crate) commit: Option<String>,
+}
+
+impl Remote {
+    /// The address without its query.
+    pub(crate) fn shown(&self) -> String {
+        weights::shown(self.url.split('?').next().unwrap_or_default())
+    }
+
+    /// Turns an answer that is no success into what it means: a hub says of a file why not.
+    pub(crate) fn understand(&self, answer: Answer, what: &str) -> Result<Answer, Error> {
+        let is_gate = answer.first_header("x-error-code") == Some("GatedRepo");
+        if let (Some(page), true, 401 | 403) =
+            (self.url.split("/resolve/").next(), is_gate, answer.status)
+        {
+            let name = page.splitn(4, '/').nth(3).unwrap_or(page).to_owned();
+            let said_by_server = answer.said.clone();
+            return Err(Error::Gated {
+                name,
+                page: page.to_owned(),
+                token: answer.token,
+                said_by_server,
+            });
+        }
+        answer.check(what)
+    }
 }
 
 /// Which token goes with a request to the origin of its address.

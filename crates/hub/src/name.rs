@@ -267,6 +267,9 @@ fn page(path: &str) -> Parsed {
 }
 
 fn local(text: &str) -> Parsed {
+    if text.is_empty() {
+        return Err("it names no file".to_owned());
+    }
     let path = PathBuf::from(text);
     Ok(ModelName { place: Place::Local { path }, quant: None, revision: None })
 }

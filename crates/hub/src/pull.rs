@@ -185,7 +185,7 @@ impl Hub {
             ) => return Ok(None),
             Err(fault) => return Err(fault),
         };
-        if selection.open.ends_with(".json") {
+        if crate::select::has_extension(&selection.open, "json") {
             let limits = weights::Limits::DEFAULT;
             let text = read_bounded(
                 &revision.folder.join(weights::safe_relative_path(&selection.open)?),

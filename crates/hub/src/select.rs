@@ -113,7 +113,7 @@ pub fn weight_sets(listing: &Listing) -> Vec<WeightSet> {
     for file in &listing.files {
         let lower = file.path.to_ascii_lowercase();
         let name = lower.rsplit('/').next().unwrap_or_default();
-        if !lower.ends_with(".gguf")
+        if !has_extension(&lower, "gguf")
             || name.starts_with("mmproj")
             || name.starts_with("imatrix")
             || name.contains(".imatrix.")
@@ -141,7 +141,7 @@ fn safetensors_sets(listing: &Listing) -> Vec<WeightSet> {
         .files
         .iter()
         .filter(top)
-        .filter(|file| file.path.ends_with(".safetensors"))
+        .filter(|file| has_extension(&file.path, "safetensors"))
         .collect();
     let mut sets: BTreeMap<(String, Option<String>), WeightSet> = BTreeMap::new();
     for file in &tensors {
@@ -218,13 +218,15 @@ pub(crate) fn follow_index(
         let missing =
             || Error::MissingFile { named_by: selection.open.clone(), file: shown(&path) };
         let listed = listing.file(&path).ok_or_else(missing)?;
-        if !path.ends_with(".safetensors") {
+        if !has_extension(&path, "safetensors") {
             return Err(missing());
         }
         shards.push((path.clone(), listed.bytes));
     }
     let keep = |path: &String| {
-        !path.ends_with(".safetensors") || path.contains('/') || path == "adapter_model.safetensors"
+        !has_extension(path, "safetensors")
+            || path.contains('/')
+            || path == "adapter_model.safetensors"
     };
     selection.files.retain(keep);
     selection.weight_bytes = shards.iter().fold(0, |sum, (_, bytes)| sum.saturating_add(*bytes));
@@ -365,18 +367,25 @@ fn beside(path: &str, sets: &[WeightSet]) -> bool {
     if folder.is_empty() {
         let lower = name.to_ascii_lowercase();
         let is_terms =
-            TERMS.iter().any(|start| lower.starts_with(start)) && !lower.ends_with(".py");
+            TERMS.iter().any(|start| lower.starts_with(start)) && !has_extension(&lower, "py");
         return is_terms || BESIDE.contains(&name) || name == "adapter_model.safetensors";
     }
     // Templates by name, and the numbered modules of a sentence encoder.
     let numbered = folder.split_once('_').is_some_and(|(number, _)| {
         !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
     });
-    (folder == "additional_chat_templates" && name.ends_with(".jinja"))
+    (folder == "additional_chat_templates" && has_extension(name, "jinja"))
         || (numbered
             && !folder.contains('/')
             && (name == "config.json" || name == "model.safetensors")
             && sets.iter().any(|set| set.kind == WeightsKind::Safetensors))
+}
+
+/// Whether a path ends with `.extension`, in any case.
+pub(crate) fn has_extension(path: &str, extension: &str) -> bool {
+    std::path::Path::new(path)
+        .extension()
+        .is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }
 
 /// Base, number and count of `<base>-00001-of-00003`.

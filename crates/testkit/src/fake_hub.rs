@@ -180,7 +180,7 @@ fn serve(stream: TcpStream, server: &'static str, shared: &Shared) {
             if_range: request.header("if-range").map(str::to_owned),
         });
         let reply = routes::answer(server, &request, shared);
-        match connection.write(&request, reply, &shared.sent) {
+        match connection.write(&request, &reply, &shared.sent) {
             Ok(http::After::Keep) if !shared.stopped.load(Ordering::SeqCst) => {}
             _ => return,
         }

@@ -72,11 +72,11 @@ impl Request<'_> {
         if answer.status == 416 {
             return Err(self.disagrees(
                 "its bytes are",
-                self.file.bytes,
+                &self.file.bytes,
                 "fewer than the range that was asked for",
             ));
         }
-        let answer = answer.check(&self.file.path)?;
+        let answer = self.remote.understand(answer, &self.file.path)?;
         if hop == Hop::Source {
             self.check_source(&answer)?;
         }
@@ -95,7 +95,7 @@ impl Request<'_> {
         if part == Part::Whole
             && let Some(found) = left.filter(|&found| found != self.file.bytes)
         {
-            return Err(self.disagrees("its bytes are", self.file.bytes, &found.to_string()));
+            return Err(self.disagrees("its bytes are", &self.file.bytes, &found.to_string()));
         }
         let tag = answer
             .header("etag")
@@ -128,13 +128,13 @@ impl Request<'_> {
         if let Some(found) = answer.first_header("x-linked-size")
             && found.parse() != Ok(self.file.bytes)
         {
-            return Err(self.disagrees("its bytes are", self.file.bytes, found));
+            return Err(self.disagrees("its bytes are", &self.file.bytes, found));
         }
         let linked = answer.first_header("x-linked-etag");
         let own = answer.first_header("etag").filter(|_| answer.status == 200);
         if let Some(found) = linked.or(own) {
             match Digest::parse_etag(found) {
-                None => return Err(self.disagrees("its hash is", self.file.digest, found)),
+                None => return Err(self.disagrees("its hash is", &self.file.digest, found)),
                 // Of a large file, the plain tag may be the hash of its pointer.
                 Some(digest) => {
                     let same_kind = matches!(
@@ -142,7 +142,7 @@ impl Request<'_> {
                         (Digest::Git(_), Digest::Git(_)) | (Digest::Sha256(_), Digest::Sha256(_))
                     );
                     if same_kind && digest != self.file.digest {
-                        return Err(self.disagrees("its hash is", self.file.digest, found));
+                        return Err(self.disagrees("its hash is", &self.file.digest, found));
                     }
                 }
             }
@@ -167,9 +167,9 @@ impl Request<'_> {
             return Err(Error::Answer { url: answer.url.to_string(), why });
         };
         if total != self.file.bytes {
-            return Err(self.disagrees("its bytes are", self.file.bytes, &total.to_string()));
+            return Err(self.disagrees("its bytes are", &self.file.bytes, &total.to_string()));
         }
-        let length = (last + 1).checked_sub(first);
+        let length = last.checked_add(1).and_then(|end| end.checked_sub(first));
         if first != range.start
             || last >= range.end
             || length.is_none()
@@ -186,7 +186,7 @@ impl Request<'_> {
         Ok(())
     }
 
-    fn disagrees(&self, what: &'static str, listed: impl ToString, served: &str) -> Error {
+    fn disagrees(&self, what: &'static str, listed: &dyn std::fmt::Display, served: &str) -> Error {
         Error::Disagrees {
             file: self.file.path.clone(),
             what,

@@ -431,7 +431,7 @@ fn found(stated: Stated) -> Option<Found> {
     let mut quants: Vec<String> = stated
         .siblings
         .iter()
-        .filter(|file| file.rfilename.ends_with(".gguf"))
+        .filter(|file| crate::select::has_extension(&file.rfilename, "gguf"))
         .filter_map(|file| crate::select::quant_of(&file.rfilename))
         .collect();
     quants.sort();

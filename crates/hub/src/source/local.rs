@@ -1,6 +1,7 @@
 //! A file or folder of this computer: used where it lies, hashed so that it can be pinned.
 
 use std::{
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
 };
@@ -55,8 +56,10 @@ fn list(hub: &Hub, name: &ModelName) -> Result<Listing, Error> {
     } else {
         return Err(Error::Store { path: path.clone(), why: "neither a file nor a folder" });
     }
-    let statement: String =
-        files.iter().map(|file| format!("{} {}\n", file.digest, file.path)).collect();
+    let mut statement = String::new();
+    for file in &files {
+        _ = writeln!(statement, "{} {}", file.digest, file.path);
+    }
     let commit = Digest::sha256_of(statement.as_bytes()).hex()[..40].to_owned();
     let revision = commit.clone();
     Listing { name: name.clone(), revision, commit, files, about: About::default() }.checked()

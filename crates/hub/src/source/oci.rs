@@ -49,10 +49,6 @@ fn list(hub: &Hub, name: &ModelName) -> Result<Listing, Error> {
         let what = format!("the manifest of {name}");
         return Err(Error::Unsupported { what, why: "it has no layers".to_owned() });
     }
-    let mut about = About::default();
-    if let Some(config) = &manifest.config {
-        about.licences = session.licences(config, &place)?;
-    }
     let mut files: Vec<ListedFile> = Vec::new();
     for layer in &manifest.layers {
         let layer = layer.check(&place, &limits)?;
@@ -80,6 +76,10 @@ fn list(hub: &Hub, name: &ModelName) -> Result<Listing, Error> {
                 }
             }
         }
+    }
+    let mut about = About::default();
+    if let Some(config) = &manifest.config {
+        about.licences = session.licences(config, &place)?;
     }
     let commit = Digest::sha256_of(&bytes).hex()[..40].to_owned();
     Listing { name: name.clone(), revision: reference, commit, files, about }.checked()
@@ -121,7 +121,7 @@ impl Form {
                 "compressed layers are not unpacked: weights hardly shrink, and bombs grow",
             );
         }
-        if kind.ends_with(".tar") {
+        if crate::select::has_extension(kind, "tar") {
             return Ok(Form::Tar);
         }
         if let Some(title) = &layer.title {
@@ -301,8 +301,8 @@ impl<'a> Session<'a> {
             text.push_str(&encode_query(&service));
         }
         let url = Url::parse(&text)?;
-        if !url.origin().secure && !(self.base.origin().is_loopback() && url.origin().is_loopback())
-        {
+        let is_inside = self.base.origin().is_loopback() && url.origin().is_loopback();
+        if !(url.origin().secure || is_inside) {
             let why = "the place that gives tokens has to be https";
             return Err(Error::Insecure { url: url.to_string(), why });
         }

@@ -99,5 +99,8 @@ fn numbered(files: &[ListedFile], stem: &str, end: &str) -> String {
     if !taken(&first) {
         return first;
     }
-    (2..).map(|number| format!("{stem}.{number}{end}")).find(|name| !taken(name)).unwrap_or(first)
+    (2..=files.len() + 1)
+        .map(|number| format!("{stem}.{number}{end}"))
+        .find(|name| !taken(name))
+        .unwrap_or(first)
 }

@@ -159,7 +159,12 @@ fn held_file(repo: &Repo, location: PathBuf, path: String) -> Result<HeldFile, E
     let digest = fs::read_link(&location)
         .ok()
         .and_then(|target| Digest::parse(target.file_name()?.to_str()?));
-    let bytes = match repo.resolve(&location)? {
+    // A link that leads out of the cache leads to nothing the store holds.
+    let whole = match repo.resolve(&location) {
+        Err(Error::Store { .. }) => None,
+        other => other?,
+    };
+    let bytes = match whole {
         Some(whole) => Some(fs::metadata(&whole).map_err(Error::io("look at", whole))?.len()),
         None => None,
     };

@@ -129,16 +129,19 @@ pub(crate) fn sha256_of_file(path: &Path) -> Result<Digest, Error> {
     hash(&mut file, path, Hasher::sha256())
 }
 
-#[cfg(unix)]
+/// Device and inode number; without such numbers nothing is remembered.
 fn identity(file: &Metadata) -> Option<String> {
-    use std::os::unix::fs::MetadataExt;
-    Some(format!("{:x}-{:x}", file.dev(), file.ino()))
-}
-
-/// Without inode numbers nothing is remembered.
-#[cfg(not(unix))]
-fn identity(_file: &Metadata) -> Option<String> {
-    None
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let name = format!("{:x}-{:x}", file.dev(), file.ino());
+        (file.ino() != 0).then_some(name)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        None
+    }
 }
 
 fn stamp(file: &Metadata) -> Option<String> {

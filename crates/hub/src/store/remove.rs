@@ -30,7 +30,7 @@ impl Store {
     /// Removes a model, or one commit of it, with the blobs that no other commit uses.
     pub fn remove(&self, model: &HeldModel, commit: Option<&str>) -> Result<Removed, Error> {
         let repo = Repo::named(&self.cache, &model.key);
-        self.check_inside(&repo)?;
+        check_inside(&repo)?;
         let mut removed = Removed::default();
         for revision in &model.revisions {
             if commit.is_some_and(|commit| commit != revision.commit) {
@@ -56,24 +56,10 @@ impl Store {
         let mut removed = Removed::default();
         for model in self.list()? {
             let repo = Repo::named(&self.cache, &model.key);
-            self.check_inside(&repo)?;
+            check_inside(&repo)?;
             self.sweep(&repo, &mut removed)?;
         }
         Ok(removed)
-    }
-
-    fn check_inside(&self, repo: &Repo) -> Result<(), Error> {
-        for folder in
-            [repo.dir(), repo.blobs(), repo.dir().join("snapshots"), repo.dir().join("refs")]
-        {
-            if fs::symlink_metadata(&folder).is_ok_and(|there| !there.is_dir()) {
-                return Err(Error::Store {
-                    path: folder,
-                    why: "a link where a folder of the store belongs",
-                });
-            }
-        }
-        Ok(())
     }
 
     fn sweep(&self, repo: &Repo, removed: &mut Removed) -> Result<(), Error> {
@@ -84,7 +70,7 @@ impl Store {
             }
             // A download that runs has the lock of its blob; it is left alone.
             let of = name.split('.').next().unwrap_or_default();
-            if Digest::parse(of).is_some() && self.is_locked(repo, of) {
+            if Digest::parse(of).is_some() && is_locked(repo, of) {
                 continue;
             }
             let path = repo.blobs().join(&name);
@@ -99,12 +85,26 @@ impl Store {
         }
         Ok(())
     }
+}
 
-    fn is_locked(&self, repo: &Repo, name: &str) -> bool {
-        let path = repo.locks().join(format!("{name}.lock"));
-        let file = fs::OpenOptions::new().read(true).write(true).open(path);
-        file.is_ok_and(|file| matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)))
+fn check_inside(repo: &Repo) -> Result<(), Error> {
+    for folder in [repo.dir(), repo.blobs(), repo.dir().join("snapshots"), repo.dir().join("refs")]
+    {
+        if fs::symlink_metadata(&folder).is_ok_and(|there| !there.is_dir()) {
+            return Err(Error::Store {
+                path: folder,
+                why: "a link where a folder of the store belongs",
+            });
+        }
     }
+    Ok(())
+}
+
+/// Whether a download of this blob is under way.
+fn is_locked(repo: &Repo, name: &str) -> bool {
+    let path = repo.locks().join(format!("{name}.lock"));
+    let file = fs::OpenOptions::new().read(true).write(true).open(path);
+    file.is_ok_and(|file| matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)))
 }
 
 /// Names of the blobs that some revision leads to.

@@ -148,9 +148,7 @@ impl Resolver for Guard {
 /// Judges a host that is an address, which a proxy would resolve without asking the guard.
 pub(super) fn permit_literal(host: &str, class: &Seen) -> Result<(), Error> {
     match literal(host) {
-        Some(address) => {
-            judge(host, address, class).map_err(|refused| Box::new(refused).into_error())
-        }
+        Some(address) => judge(host, address, class).map_err(Refused::into_error),
         None => Ok(()),
     }
 }
@@ -178,7 +176,7 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    pub(super) fn into_error(self: Box<Self>) -> Error {
+    pub(super) fn into_error(self) -> Error {
         Error::Address {
             host: weights::shown(&self.host),
             address: self.address.to_string(),

@@ -1,6 +1,7 @@
 //! Just enough HTTP/1.1: requests without bodies, answers with a length, one after the other.
 
 use std::{
+    fmt::Write as _,
     io::{self, Read, Write},
     net::TcpStream,
     ops::Range,
@@ -31,6 +32,16 @@ pub(super) enum After {
     Close,
 }
 
+/// What `Content-Length` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Length {
+    True,
+    /// Something else.
+    Stated(u64),
+    /// Nothing: the end of the connection is the end of the body.
+    Unstated,
+}
+
 /// An answer.
 pub(super) struct Reply {
     pub(super) status: u16,
@@ -38,8 +49,8 @@ pub(super) struct Reply {
     pub(super) body: Content,
     /// The part of the body that is sent.
     pub(super) part: Range<u64>,
-    /// What `Content-Length` says, when that is not the truth; `None` inside says nothing at all.
-    pub(super) stated: Option<Option<u64>>,
+    /// What `Content-Length` says.
+    pub(super) length: Length,
     /// The connection is cut after so many bytes of the body.
     pub(super) cut: Option<u64>,
     /// Bytes per second, at most.
@@ -56,7 +67,7 @@ impl Reply {
             headers: Vec::new(),
             body,
             part,
-            stated: None,
+            length: Length::True,
             cut: None,
             rate: None,
             counted: None,
@@ -164,19 +175,19 @@ impl Connection {
     pub(super) fn write(
         &mut self,
         request: &Request,
-        reply: Reply,
+        reply: &Reply,
         sent: &AtomicU64,
     ) -> io::Result<After> {
         let length = reply.part.end - reply.part.start;
         let mut head = format!("HTTP/1.1 {} {}\r\n", reply.status, reason(reply.status));
         for (key, value) in &reply.headers {
-            head.push_str(&format!("{key}: {value}\r\n"));
+            _ = write!(head, "{key}: {value}\r\n");
         }
-        let stated = reply.stated.unwrap_or(Some(length));
-        match stated {
-            Some(stated) => head.push_str(&format!("Content-Length: {stated}\r\n\r\n")),
-            None => head.push_str("Connection: close\r\n\r\n"),
-        }
+        _ = match reply.length {
+            Length::True => write!(head, "Content-Length: {length}\r\n\r\n"),
+            Length::Stated(stated) => write!(head, "Content-Length: {stated}\r\n\r\n"),
+            Length::Unstated => write!(head, "Connection: close\r\n\r\n"),
+        };
         self.stream.write_all(head.as_bytes())?;
         if request.method == "HEAD" {
             return Ok(After::Keep);
@@ -200,7 +211,7 @@ impl Connection {
             }
         }
         let whole = reply.cut.is_none_or(|cut| cut >= length);
-        Ok(if whole && stated == Some(length) { After::Keep } else { After::Close })
+        Ok(if whole && reply.length == Length::True { After::Keep } else { After::Close })
     }
 }
 

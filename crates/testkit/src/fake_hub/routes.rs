@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     Content, Gate, Quirk, Repo, Shared, World,
-    http::{Reply, Request},
+    http::{Length, Reply, Request},
     registry,
     world::{Entry, Kind},
 };
@@ -344,7 +344,7 @@ pub(super) fn file(
     entry: Option<&Entry>,
 ) -> Reply {
     let mut content = content;
-    let mut reply_stated = None;
+    let mut length = Length::True;
     let mut ranges = true;
     let (mut cut, mut rate) = (None, None);
     for quirk in &world.quirks {
@@ -357,7 +357,9 @@ pub(super) fn file(
                 content = Content::from(bytes);
             }
             Quirk::Swap { path, bytes } if path == name => content = Content::from(bytes.clone()),
-            Quirk::Length { path, stated } if path == name => reply_stated = Some(*stated),
+            Quirk::Length { path, stated } if path == name => {
+                length = stated.map_or(Length::Unstated, Length::Stated);
+            }
             Quirk::Html { path } if path == name => {
                 return Reply::text(200, "<html><body>please log in</body></html>")
                     .with("Content-Type", "text/html");
@@ -396,7 +398,7 @@ pub(super) fn file(
         }
         None => Reply::new(200, content),
     };
-    reply.stated = reply_stated;
+    reply.length = length;
     reply.cut = cut;
     reply.rate = rate;
     reply.counted = (request.method != "HEAD").then_some(());
