@@ -131,7 +131,20 @@ export class App {
     const model = this.model;
     const request = requestFor(model, conversation.settings, conversation.tree.path(parent));
     const message = conversation.tree.add({ id: newId(), parent, role: 'assistant', content: '', reasoning: '', state: 'partial', model, created: Date.now() });
-    const live = conversation.tree.get(message.id);
+    this.run(conversation, conversation.tree.get(message.id), request);
+  }
+
+  /** Lets the model go on where an answer ended before its time. */
+  goOn(id) {
+    if (this.busy) return;
+    const message = this.open.tree.get(id);
+    const request = requestFor(this.model, this.open.settings, this.open.tree.path(id));
+    Object.assign(message, { state: 'partial', trouble: undefined });
+    this.run(this.open, message, { ...request, add_generation_prompt: false, continue_final_message: true });
+    this.views.composer.focus();
+  }
+
+  run(conversation, live, request) {
     const turn = new Turn(this.api, request, live, {
       grow: () => this.growSoon(),
       store: () => this.store(conversation, live),
@@ -140,7 +153,7 @@ export class App {
     this.turns.set(conversation.id, turn);
     this.known.set(conversation.id, conversation);
     this.follow = true;
-    this.views.announcer.begin();
+    this.views.announcer.begin(live.content);
     this.touch(conversation);
     this.draw();
     this.scroll();
@@ -441,13 +454,17 @@ export class App {
 
   drawModels() {
     const select = $('#model');
-    const ids = this.models.map((m) => m.id);
+    const ids = this.models.map((m) => [m.id, m.loaded]);
     if (JSON.stringify(ids) !== select.dataset.ids) {
       select.dataset.ids = JSON.stringify(ids);
-      select.replaceChildren(...(ids.length ? this.models.map((m) => h('option', { value: m.id }, m.id)) : [h('option', { value: '' }, 'No model')]));
+      select.replaceChildren(...(ids.length ? this.models.map((m) => h('option', { value: m.id }, m.loaded ? m.id : `${m.id} (not loaded yet)`)) : [h('option', { value: '' }, 'No model')]));
       select.disabled = ids.length === 0;
     }
     select.value = this.model;
+    const model = this.models.find((m) => m.id === this.model);
+    select.title = model ? ['Model', ...model.facts].join(' · ') : 'Model';
+    const reads = model?.context ? `${model.id} reads up to ${count(model.context)} tokens at a time.` : '';
+    $('#promise').textContent = `${reads} What you write stays on this server.`.trim();
   }
 
   drawGauge() {

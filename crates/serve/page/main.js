@@ -15,6 +15,7 @@ const api = new Api();
 const messages = new MessagesView($('#messages'), {
   edit: (id, text) => app.edit(id, text),
   again: (id) => app.again(id),
+  goOn: (id) => app.goOn(id),
   turn: (id, step) => app.turn(id, step),
   toast: (text) => app.toast(text),
   key: () => app.askKey(),
@@ -142,6 +143,12 @@ listen({
 
 addEventListener('hashchange', () => app.route());
 addEventListener('popstate', () => app.route());
+let left = 0;
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) left = Date.now();
+  // Another window may have added to the list meanwhile.
+  else if (Date.now() - left > 20_000 && !app.looking) app.refresh().catch((trouble) => app.met(trouble));
+});
 addEventListener('pagehide', () => app.leave());
 addEventListener('online', () => app.looking || app.load());
 

@@ -55,11 +55,13 @@ export class Api {
     }
   }
 
-  /** What may be chosen: `[{ id, context }]`. */
+  /** What may be chosen: `[{ id, context, loaded, facts }]`. */
   async models() {
     const { data = [] } = await this.json('GET', 'v1/models');
     return data.map((m) => ({
       id: String(m.id),
+      loaded: m.meta?.loaded !== false,
+      facts: factsOf(m),
       context: m.max_model_len ?? m.context_length ?? m.context_window ?? m.meta?.n_ctx ?? m.meta?.n_ctx_train ?? null,
     }));
   }
@@ -102,6 +104,12 @@ export class Api {
   imported(value) {
     return this.json('POST', 'v1/freehold/import', { body: { file: value } });
   }
+}
+
+/** What is known of a model, in short phrases. */
+function factsOf({ meta = {} }) {
+  const size = meta.n_params >= 1e9 ? `${(meta.n_params / 1e9).toFixed(1)} billion weights` : meta.n_params >= 1e6 ? `${Math.round(meta.n_params / 1e6)} million weights` : '';
+  return [meta.architecture, size, meta.format, meta.license && `licence ${meta.license}`].filter((fact) => typeof fact === 'string' && fact !== '');
 }
 
 function read(name) {

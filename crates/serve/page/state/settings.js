@@ -10,6 +10,9 @@ export const FIELDS = [
   { name: 'seed', label: 'Seed', min: 0, max: 9_007_199_254_740_991, step: 1, whole: true, hint: 'The same seed gives the same answer again.' },
 ];
 
+/** How long to think, for models that do; empty: as the model does by itself. */
+export const EFFORTS = [['', 'Default'], ['none', 'Not at all'], ['low', 'A little'], ['medium', 'Some'], ['high', 'A lot']];
+
 /** A number out of a form's text: undefined when empty, an Error naming the field when it is out of range. */
 export function parseField(field, text) {
   const trimmed = text.trim().replace(',', '.');
@@ -35,6 +38,7 @@ export function requestFor(model, settings, path) {
   }
   const body = { model, messages };
   for (const { name } of FIELDS) if (settings[name] !== undefined && settings[name] !== null) body[name] = settings[name];
+  if (settings.reasoning_effort) body.reasoning_effort = settings.reasoning_effort;
   return body;
 }
 

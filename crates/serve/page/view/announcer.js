@@ -16,8 +16,9 @@ export class Announcer {
     this.live.textContent = this.live.textContent === text ? `${text}\u00a0` : text;
   }
 
-  begin() {
-    this.said = 0;
+  /** `text`: what of the answer is already there. */
+  begin(text = '') {
+    this.said = text.length;
     this.last = this.now();
     this.say('Answering.');
   }

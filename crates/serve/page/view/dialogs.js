@@ -1,7 +1,7 @@
 // The dialogs. The platform's own element keeps the focus inside, closes on Esc and gives the focus back.
 
 import { $, h } from '../dom.js';
-import { FIELDS, parseField } from '../state/settings.js';
+import { EFFORTS, FIELDS, parseField } from '../state/settings.js';
 
 /** Makes every `data-close` button and a press beside a dialog close it. */
 export function prepare() {
@@ -36,9 +36,11 @@ export class SettingsForm {
     this.dialog = dialog;
     this.system = $('#system', dialog);
     this.error = $('#settings-error', dialog);
+    this.effort = $('#effort', dialog);
+    this.effort.append(...EFFORTS.map(([value, label]) => h('option', { value }, label)));
     this.inputs = new Map();
     for (const field of FIELDS) {
-      const input = h('input', { id: `set-${field.name}`, type: 'text', inputmode: field.whole ? 'numeric' : 'decimal', autocomplete: 'off', placeholder: 'As the model likes', 'aria-describedby': `hint-${field.name}` });
+      const input = h('input', { id: `set-${field.name}`, type: 'text', inputmode: field.whole ? 'numeric' : 'decimal', autocomplete: 'off', placeholder: 'Default', 'aria-describedby': `hint-${field.name}` });
       this.inputs.set(field, input);
       $('#fields', dialog).append(h('div', { class: 'field' }, h('label', { for: input.id }, field.label), input, h('p', { class: 'hint', id: `hint-${field.name}` }, field.hint)));
     }
@@ -47,6 +49,7 @@ export class SettingsForm {
 
   fill(settings) {
     this.system.value = settings.system ?? '';
+    this.effort.value = settings.reasoning_effort ?? '';
     for (const [field, input] of this.inputs) {
       input.value = settings[field.name] ?? '';
       input.removeAttribute('aria-invalid');
@@ -58,6 +61,7 @@ export class SettingsForm {
   read() {
     const out = {};
     if (this.system.value.trim()) out.system = this.system.value;
+    if (this.effort.value) out.reasoning_effort = this.effort.value;
     for (const [field, input] of this.inputs) {
       input.removeAttribute('aria-invalid');
       try {

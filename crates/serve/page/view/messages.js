@@ -6,7 +6,7 @@ import { Rendered } from '../markdown/render.js';
 import { duration, facts, factsAtLength } from '../state/format.js';
 
 export class MessagesView {
-  /** `act`: `{ edit(id, text), again(id), turn(id, step), toast(text), key() }`. */
+  /** `act`: `{ edit(id, text), again(id), goOn(id), turn(id, step), toast(text), key() }`. */
   constructor(root, act) {
     this.root = root;
     this.act = act;
@@ -20,7 +20,7 @@ export class MessagesView {
       const view = this.views.get(message.id) ?? new MessageView(message, this.act);
       wanted.set(message.id, view);
       const all = tree.siblings(message.id);
-      view.update(message, { busy: busy === message.id, frozen: busy !== null, version: all.indexOf(message.id), versions: all.length });
+      view.update(message, { busy: busy === message.id, frozen: busy !== null, version: all.indexOf(message.id), versions: all.length, last: message === path.at(-1) });
     }
     this.views = wanted;
     const elements = [...wanted.values()].map((view) => view.element);
@@ -60,14 +60,14 @@ class MessageView {
     if (message.role === 'assistant') this.rendered = new Rendered(this.body, { copy: copyBlock });
   }
 
-  update(message, { busy, frozen, version, versions }) {
+  update(message, { busy, frozen, version, versions, last }) {
     this.message = message;
     const name = this.role === 'assistant' ? 'Answer' : this.role === 'user' ? 'You' : 'System';
     this.heading.textContent = versions > 1 ? `${name}, version ${version + 1} of ${versions}` : name;
     this.element.setAttribute('aria-busy', String(busy));
     if (!this.editing) this.text(message, busy);
     this.drawTrouble(message, busy);
-    this.drawActions(message, { busy, frozen, version, versions });
+    this.drawActions(message, { busy, frozen, version, versions, last });
   }
 
   text(message, busy) {
@@ -117,8 +117,10 @@ class MessageView {
     );
   }
 
-  drawActions(message, { busy, frozen, version, versions }) {
-    const state = JSON.stringify([busy, frozen, version, versions, message.stats, message.state, this.editing]);
+  drawActions(message, now) {
+    const { busy, frozen, version, versions, last } = now;
+    this.now = now;
+    const state = JSON.stringify([now, message.stats, message.state, this.editing]);
     if (this.actionState === state) return;
     this.actionState = state;
     const focused = this.actions.contains(document.activeElement) ? document.activeElement.dataset.act : null;
@@ -127,6 +129,9 @@ class MessageView {
       if (message.content) kids.push(iconButton('copy', 'Copy', (event) => this.copy(event.currentTarget), { 'data-act': 'copy' }));
       if (this.role === 'user') kids.push(iconButton('edit', 'Edit', () => this.edit(), { 'data-act': 'edit', disabled: frozen }));
       if (this.role === 'assistant') kids.push(iconButton('again', 'Answer again', () => this.act.again(this.id), { 'data-act': 'again', disabled: frozen }));
+      if (last && this.role === 'assistant' && message.content && CUT.has(message.state)) {
+        kids.push(h('button', { type: 'button', class: 'quiet go-on', 'data-act': 'go-on', disabled: frozen, on: { click: () => this.act.goOn(this.id) } }, 'Continue'));
+      }
       if (versions > 1) kids.push(this.versions(version, versions, frozen));
       const said = this.role === 'assistant' ? facts(message.stats) : [];
       if (said.length) kids.push(h('span', { class: 'stats', title: factsAtLength(message.stats, message.model) }, said.map((fact) => h('span', {}, fact))));
@@ -156,7 +161,7 @@ class MessageView {
       this.editing = false;
       form.replaceWith(this.body);
       this.actionState = null;
-      this.drawActions(this.message, this.last ?? { busy: false, frozen: false, version: this.at[0], versions: this.at[1] });
+      this.drawActions(this.message, this.now);
       $('[data-act="edit"]', this.actions)?.focus();
     };
     const submit = () => {
@@ -178,19 +183,16 @@ class MessageView {
         submit();
       }
     });
-    this.at = this.versionNow();
     this.body.replaceWith(form);
     this.actions.replaceChildren();
     area.focus();
     area.setSelectionRange(area.value.length, area.value.length);
     area.style.height = `${Math.min(area.scrollHeight + 4, 320)}px`;
   }
-
-  versionNow() {
-    const state = this.actionState ? JSON.parse(this.actionState) : [];
-    return [state[2] ?? 0, state[3] ?? 1];
-  }
 }
+
+/** Answers that did not come to their own end. */
+const CUT = new Set(['length', 'stopped', 'partial', 'interrupted']);
 
 export const coarse = () => matchMedia('(pointer: coarse)').matches;
 
