@@ -21,7 +21,7 @@ fn list(folder: &Path) -> io::Result<String> {
     paths.sort();
     let mut text = String::from("&[\n");
     for path in paths {
-        let whole = path.canonicalize()?;
+        let whole = path.canonicalize()?.to_string_lossy().into_owned();
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let _ = writeln!(text, "    ({name:?}, include_str!({whole:?})),");
     }

@@ -222,7 +222,7 @@ impl Asked<'_> {
                 (Ruling::No, Commercial) => draft.you("your use is commercial, so you may not"),
                 (Ruling::No, Research) => draft.you("your use is research, which it allows"),
                 (Ruling::No, Personal) => {
-                    draft.you("your use is personal; read whether it is allowed")
+                    draft.you("your use is personal; read whether it is allowed");
                 }
                 _ => {}
             }
@@ -245,10 +245,10 @@ impl Asked<'_> {
         draft.say(short);
         for id in &self.terms.licences {
             let licence = self.licences.get(id);
-            if licence.outputs.train == train || licence.outputs.train >= Train::Conditional {
-                if let Some(note) = &licence.outputs.note {
-                    draft.say(format!("{}: {note}", self.named(id)));
-                }
+            let speaks =
+                licence.outputs.train == train || licence.outputs.train >= Train::Conditional;
+            if let Some(note) = licence.outputs.note.as_ref().filter(|_| speaks) {
+                draft.say(format!("{}: {note}", self.named(id)));
             }
         }
         for naming in &self.terms.namings {
@@ -260,7 +260,7 @@ impl Asked<'_> {
             Known::Yes => draft.say("the outputs themselves belong to the licensor"),
             Known::No => {}
             Known::Unknown => {
-                draft.say("whether anyone claims the outputs themselves is not known")
+                draft.say("whether anyone claims the outputs themselves is not known");
             }
         }
         self.quote_all(draft, "outputs", |licence| {
@@ -393,7 +393,7 @@ impl Asked<'_> {
             match self.who.excluded(what, None) {
                 Some(true) => draft.you(format!("you are in {}, which is excluded", self.region())),
                 Some(false) => {
-                    draft.you(format!("you are in {}, which is not excluded", self.region()))
+                    draft.you(format!("you are in {}, which is not excluded", self.region()));
                 }
                 None if self.who.region.is_some() => draft.you(format!(
                     "you are in {}, where this depends on whether the model takes more than text",

@@ -131,6 +131,12 @@ impl FromStr for Head {
 /// keep the head.
 pub fn append_line(head: &Head, entry: &Entry) -> Result<(String, Head), Error> {
     let why = |why: String| Error::Entry { why };
+    if !is_time(&entry.time) {
+        let found = crate::shown(&entry.time);
+        return Err(why(format!(
+            "found time {found:?}, expected UTC such as 2026-11-21T11:30:00Z"
+        )));
+    }
     let Value::Object(mut object) =
         serde_json::to_value(entry).map_err(|error| why(error.to_string()))?
     else {
@@ -154,7 +160,27 @@ fn chained(before: &str, entry: &Value) -> Result<String, String> {
     hasher.update(before.as_bytes());
     hasher.update(b"\n");
     hasher.update(canonical(entry)?.as_bytes());
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(crate::licence::hex(&hasher.finalize()))
+}
+
+/// RFC 3339 in UTC, so that times sort as texts.
+fn is_time(text: &str) -> bool {
+    let Some((day, clock)) = text.strip_suffix('Z').and_then(|text| text.split_once('T')) else {
+        return false;
+    };
+    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+    let parts: Vec<Option<u8>> = clock
+        .split(':')
+        .map(|part| {
+            part.parse()
+                .ok()
+                .filter(|_| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit()))
+        })
+        .collect();
+    let in_range = matches!(parts[..], [Some(0..=23), Some(0..=59), Some(0..=60)]);
+    let digits =
+        (1..=9).contains(&fraction.len()) && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    day.parse::<crate::Date>().is_ok() && in_range && digits
 }
 
 fn is_hash(text: &str) -> bool {

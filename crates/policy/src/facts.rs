@@ -127,7 +127,7 @@ impl Facts {
     /// The models this one says it was made from: card first, then GGUF, without doubles.
     pub fn ancestors(&self) -> Vec<String> {
         let mut all: Vec<String> = Vec::new();
-        let card = self.card.iter().flat_map(|card| card.ancestors());
+        let card = self.card.iter().flat_map(Card::ancestors);
         let gguf = self.gguf.iter().flat_map(|gguf| gguf.base_models.iter().cloned());
         for id in card.chain(gguf) {
             let same = |known: &String| known.eq_ignore_ascii_case(&id);

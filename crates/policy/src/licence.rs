@@ -11,7 +11,7 @@ mod text;
 pub(crate) use open::is_open_spdx;
 pub use table::Licences;
 pub use terms::{Said, Terms};
-pub(crate) use text::{Match, normal, recognise};
+pub(crate) use text::{Match, hex, normal, recognise, sha256};
 
 use serde::{Deserialize, Serialize};
 

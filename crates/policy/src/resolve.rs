@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::licence::{Match, normal, recognise};
 use crate::plain::shown;
-use crate::{Facts, Licences};
+use crate::{Class, Facts, Licences};
 
 /// A licence, and how it was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -156,9 +156,10 @@ pub fn resolve(facts: &Facts, licences: &Licences) -> Resolution {
                 format!("the card says two things: {a}, but {b}; the stricter counts"),
             );
         }
-        let others = declared.iter().filter(|e| e.licence.is_some() && e.licence != first.licence);
+        let mut others =
+            declared.iter().filter(|e| e.licence.is_some() && e.licence != first.licence);
         if let Some(header) =
-            others.filter(|e| (e.basis == Basis::Gguf) != (first.basis == Basis::Gguf)).next_back()
+            others.rfind(|e| (e.basis == Basis::Gguf) != (first.basis == Basis::Gguf))
         {
             let (a, b) = (told(first), told(header));
             find(
@@ -210,12 +211,50 @@ pub fn resolve(facts: &Facts, licences: &Licences) -> Resolution {
                 continue;
             }
         };
+        // A permissive text with anything beside it that speaks of limits is not believed.
+        let permissive = licences.get(&licence).class <= Class::OpenWeightPermissive;
+        let limit = text_files::limits(&text).filter(|_| permissive);
+        let licence = match limit {
+            None => licence,
+            Some(limit) => {
+                find(
+                    FindingKind::TextLimitsUse,
+                    format!(
+                        "{place} looks like {licence}, but speaks of \"{limit}\": it has to be read"
+                    ),
+                );
+                Licences::UNKNOWN.to_owned()
+            }
+        };
         let item = Evidence { basis, place, found, licence: Some(licence.clone()) };
         if by_text.is_none() {
             by_text = Some((basis, licence, item.place.clone()));
             evidence.insert(0, item);
         } else {
             evidence.push(item);
+        }
+    }
+    if by_text.is_none()
+        && unknown_text.is_none()
+        && let Some(prompt) = facts.card.as_ref().and_then(|card| card.gated_prompt.as_ref())
+        && let Match::Markers(id, _) = recognise(&normal(prompt), licences)
+    {
+        let place = "README.md: extra_gated_prompt".to_owned();
+        let found = format!("the marks of {}", licences.get(&id).name);
+        let (basis, licence) = (Basis::TextMarkers, Some(id.clone()));
+        evidence.push(Evidence { basis, place: place.clone(), found, licence });
+        by_text = Some((Basis::TextMarkers, id, place));
+    }
+    if by_text.is_some()
+        && let Some((place, limits)) = &unknown_text
+    {
+        find(
+            FindingKind::TextUnknown,
+            format!("{place} beside it is a text nobody here knows: it has to be read"),
+        );
+        if let Some(limit) = limits {
+            find(FindingKind::TextLimitsUse, format!("{place} speaks of \"{limit}\""));
+            by_text = Some((Basis::TextMarkers, Licences::UNKNOWN.to_owned(), place.clone()));
         }
     }
     evidence.extend(declared.iter().cloned());

@@ -32,7 +32,7 @@ fn ask(license: &str) -> Vec<Answer> {
 }
 
 fn of(answers: &[Answer], question: Question) -> &Answer {
-    answers.iter().find(|answer| answer.question == question).unwrap()
+    answers.iter().find(|answer| answer.question == question).expect("every question is answered")
 }
 
 fn text(answers: &[Answer], question: Question) -> String {

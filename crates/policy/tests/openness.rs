@@ -38,7 +38,7 @@ impl Case {
     fn held(&self) -> Vec<Held> {
         let of = |part: &str| {
             let (id, own) = part.split_once('=').map_or((part, None), |(id, own)| (id, Some(own)));
-            let component = Component::by_id(id.parse().unwrap()).unwrap();
+            let component = Component::by_id(id.parse().expect("a number")).expect("a component");
             let kind = match component.content {
                 Content::Code => &self.licences.code,
                 Content::Data => &self.licences.data,
@@ -103,7 +103,7 @@ fn look(facts: &Facts, attested: &[Attestation]) -> (Openness, Effective) {
 fn card(license: &str, body: &str) -> Card {
     let keys =
         json!({"license": license, "library_name": "transformers", "tags": ["arxiv:2501.00656"]});
-    Card::new(keys.as_object().unwrap(), body)
+    Card::new(keys.as_object().expect("an object"), body)
 }
 
 const GOOD_CARD: &str = "# Model\n\nText.\n\n## Intended use\n\nA.\n\n## Limitations and bias\n\nB.\n\n## Evaluation\n\n{long}\n\n## Training data\n\n{long}\n";

@@ -24,7 +24,8 @@ fn unknown_text(limit: &str) -> String {
 }
 
 fn model(id: &str, front: serde_json::Value) -> Facts {
-    let card = Card::new(front.as_object().unwrap(), "");
+    let serde_json::Value::Object(keys) = front else { panic!("expected an object") };
+    let card = Card::new(&keys, "");
     Facts { id: id.into(), card: Some(card), ..Facts::default() }
 }
 
@@ -116,7 +117,8 @@ fn real_cards_resolve_with_evidence() {
 
 /// The name a value serialises to.
 fn name<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_value(value).unwrap().as_str().unwrap().to_owned()
+    let value = serde_json::to_value(value).expect("a plain value");
+    value.as_str().expect("a name").to_owned()
 }
 
 #[test]
@@ -170,6 +172,34 @@ fn a_text_wins_over_an_old_name_as_with_yi() {
     let found =
         resolve(&with(model("01-ai/Yi-34B", front), "LICENSE", APACHE), Licences::shipped());
     assert_eq!((found.licence.as_str(), found.basis), ("apache-2.0", Basis::TextHash));
+}
+
+#[test]
+fn a_permissive_text_with_a_limit_added_is_not_believed() {
+    for (text, kind) in [
+        (format!("\"Commons Clause\" License Condition\n\n{MIT}"), FindingKind::TextLimitsUse),
+        (format!("{MIT}\nFor research purposes only."), FindingKind::TextLimitsUse),
+    ] {
+        let found = alone(&with(model("a/b", json!({"license": "mit"})), "LICENSE", &text));
+        assert_eq!(found.own().unwrap().resolution.licence, Licences::UNKNOWN, "{text}");
+        assert!(kinds(&found).contains(&kind));
+    }
+    let beside = with(
+        with(model("a/b", json!({"license": "mit"})), "LICENSE", MIT),
+        "LICENSE-EXTRA",
+        &unknown_text("Non-commercial."),
+    );
+    assert_eq!(alone(&beside).own().unwrap().resolution.licence, Licences::UNKNOWN);
+}
+
+#[test]
+fn what_people_are_asked_to_accept_counts_as_text() {
+    let front = json!({"license": "apache-2.0", "extra_gated_prompt": "### LLAMA 3.1 COMMUNITY LICENSE AGREEMENT\nLlama 3.1 Version"});
+    let facts = model("a/b", front);
+    assert_eq!(facts.card.as_ref().unwrap().gated_prompt_sha256().unwrap().len(), 64);
+    let found = alone(&facts);
+    assert_eq!(found.own().unwrap().resolution.licence, "llama-3.1-community");
+    assert!(kinds(&found).contains(&FindingKind::NameAndTextDisagree));
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl Asked<'_> {
                 [("counted", &limit.when), ("for", &limit.scope), ("but", &limit.exception)]
             {
                 if let Some(more) = more {
-                    text.push_str(&format!("; {word} {more}"));
+                    text.extend(["; ", word, " ", more.as_str()]);
                 }
             }
             draft.say(text);
@@ -54,7 +54,7 @@ impl Asked<'_> {
                     ));
                 }
                 Standing::Free => {
-                    draft.you("this limit is for those who offer models as a service; you do not")
+                    draft.you("this limit is for those who offer models as a service; you do not");
                 }
                 Standing::NotKnown => {}
             }

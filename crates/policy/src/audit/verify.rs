@@ -325,11 +325,25 @@ mod tests {
 
     #[test]
     fn what_cannot_be_written_back_is_refused() {
-        let mut entry = Entry::default();
-        entry.details.insert("cost".into(), serde_json::json!(0.5));
-        assert!(append_line(&Head::default(), &entry).is_err());
-        let huge = Entry { actor: "x".repeat(MAX_LINE), ..Entry::default() };
+        let good = Entry { time: "2026-11-21T11:30:00.5Z".into(), ..Entry::default() };
+        assert!(append_line(&Head::default(), &good).is_ok());
+        let mut fraction = good.clone();
+        fraction.details.insert("cost".into(), serde_json::json!(0.5));
+        assert!(append_line(&Head::default(), &fraction).is_err());
+        let huge = Entry { actor: "x".repeat(MAX_LINE), ..good.clone() };
         assert!(append_line(&Head::default(), &huge).is_err());
+        for time in [
+            "",
+            "now",
+            "2026-11-21 11:30:00Z",
+            "2026-11-21T11:30:00+01:00",
+            "2026-02-30T11:30:00Z",
+            "2026-11-21T24:00:00Z",
+            "2026-11-21T1:30:00Z",
+        ] {
+            let wrong = Entry { time: time.into(), ..Entry::default() };
+            assert!(append_line(&Head::default(), &wrong).is_err(), "{time}");
+        }
         assert!("freehold-audit/1 3 abc".parse::<Head>().is_err());
     }
 

@@ -74,7 +74,11 @@ impl Card {
             tags: strings(keys.get("tags")),
             library_name: text("library_name"),
             pipeline_tag: text("pipeline_tag"),
-            gated_prompt: text("extra_gated_prompt"),
+            gated_prompt: keys
+                .get("extra_gated_prompt")
+                .and_then(Value::as_str)
+                .map(|prompt| head(prompt, MAX_BODY).to_owned())
+                .filter(|prompt| !prompt.is_empty()),
             results: results.iter().any(has_value),
             result_datasets: results.iter().filter_map(dataset).collect(),
             sample_outputs: widgets
@@ -92,6 +96,11 @@ impl Card {
         let mut all: Vec<String> = self.base_model.iter().map(|id| repository(id)).collect();
         all.extend(self.tags.iter().filter_map(from_tag));
         all
+    }
+
+    /// SHA-256 in hex of what people are asked to accept, to log with who accepted it and when.
+    pub fn gated_prompt_sha256(&self) -> Option<String> {
+        self.gated_prompt.as_deref().map(crate::licence::sha256)
     }
 
     /// Identifiers of papers that tags name: `arxiv:2407.21783`.

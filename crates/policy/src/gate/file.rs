@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Format, Gate, Organisation, Verdict, Waiver};
-use crate::{Class, Error};
+use crate::{Class, Date, Error, Licences, shown};
 
 /// An organisation's rules.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -215,6 +215,50 @@ impl Policy {
     /// A policy file is no longer than this.
     pub const MAX_BYTES: usize = 1 << 20;
 
+    /// A policy to start from, with every section explained.
+    pub const EXAMPLE: &str = include_str!("../../policies/example.toml");
+
+    /// What reads well but will not do what was meant: names nobody knows, waivers that softened a rule
+    /// that does not exist or have ended, hashes that are none. For `policy check`.
+    pub fn faults(&self, licences: &Licences, today: Date) -> Vec<String> {
+        let mut faults = Vec::new();
+        for id in self.licence.deny.iter().chain(&self.licence.ask) {
+            if !licences.knows(id) {
+                faults.push(format!(
+                    "licence: \"{}\" is no licence known here; until it is, everything is denied",
+                    shown(id)
+                ));
+            }
+        }
+        for hash in self.templates.allow.iter().flatten().chain(&self.templates.deny) {
+            let digits = hash.trim_start_matches("sha256:");
+            if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                faults
+                    .push(format!("templates: found \"{}\", expected 64 hex digits", shown(hash)));
+            }
+        }
+        let sources = self.sources.allow.iter().flatten().chain(&self.sources.deny);
+        for pattern in sources.filter(|pattern| !pattern.contains(':') && pattern.as_str() != "*") {
+            faults.push(format!(
+                "sources: \"{}\" names no kind of source, such as hf: or dir:",
+                shown(pattern)
+            ));
+        }
+        for waiver in &self.waiver {
+            let id = shown(&waiver.id);
+            if !RULES.contains(&waiver.rule.as_str()) {
+                faults.push(format!("waiver {id}: there is no rule \"{}\"", shown(&waiver.rule)));
+            }
+            if waiver.until < today {
+                faults.push(format!("waiver {id} ended on {}", waiver.until));
+            }
+            if waiver.licence.as_ref().is_some_and(|licence| !licences.knows(licence)) {
+                faults.push(format!("waiver {id}: its licence is not known here"));
+            }
+        }
+        faults
+    }
+
     /// Reads a policy file; an unknown key, a wrong value or a waiver without scope is refused with
     /// its line.
     pub fn parse(text: &str) -> Result<Self, Error> {
@@ -226,7 +270,7 @@ impl Policy {
             let at = error.span().map_or(0, |span| span.start);
             let (line, column) = place(text, at);
             let why = error.message().lines().collect::<Vec<_>>().join(" ");
-            Error::Policy { line, column, why: crate::shown(&why) }
+            Error::Policy { line, column, why: shown(&why) }
         })?;
         if !text.contains("freehold-policy/1") {
             let why = "found no schema, expected schema = \"freehold-policy/1\"".to_owned();
@@ -239,8 +283,8 @@ impl Policy {
             let (line, column) = place(text, at);
             return Err(Error::Policy { line, column, why });
         }
-        let levels = Gate::ALL.into_iter().filter_map(|gate| policy.openness.at(gate));
-        if let Some(level) = levels.filter(|level| *level > 6).next() {
+        let mut levels = Gate::ALL.into_iter().filter_map(|gate| policy.openness.at(gate));
+        if let Some(level) = levels.find(|level| *level > 6) {
             let (line, column) = place(text, text.find("[openness]").unwrap_or(0));
             let why = format!("found openness level {level}, expected 0 to 6");
             return Err(Error::Policy { line, column, why });
@@ -249,10 +293,53 @@ impl Policy {
     }
 }
 
+/// Every rule a reason can name, for waivers.
+pub(super) const RULES: [&str; 39] = [
+    "defaults.finding",
+    "defaults.unknown_licence",
+    "defaults.unknown_term",
+    "formats.allow",
+    "formats.deny",
+    "formats.pickle",
+    "formats.remote_code",
+    "licence.allow_classes",
+    "licence.ask",
+    "licence.ask_classes",
+    "licence.commercial",
+    "licence.deny",
+    "licence.deny_classes",
+    "licence.derivatives",
+    "licence.exclusion",
+    "licence.guardrail",
+    "licence.military",
+    "licence.model_card",
+    "licence.naming",
+    "licence.notice",
+    "licence.outputs",
+    "licence.redistribution",
+    "licence.require_osi",
+    "licence.serving",
+    "licence.threshold",
+    "memory.disk_max",
+    "memory.download_max",
+    "memory.memory_max",
+    "openness.export",
+    "openness.pull",
+    "openness.run",
+    "openness.serve",
+    "openness.tune",
+    "policy.unknown_name",
+    "sources.allow",
+    "sources.crooked",
+    "sources.deny",
+    "templates.allow",
+    "templates.deny",
+];
+
 /// Line and column of a place in a text, counted from 1.
 fn place(text: &str, at: usize) -> (usize, usize) {
     let before = &text.as_bytes()[..at.min(text.len())];
-    let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+    let line = before.split(|&byte| byte == b'\n').count();
     let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
     (line, before.len() - start + 1)
 }
@@ -327,6 +414,24 @@ mod tests {
         };
         assert_eq!((line, column), (4, 1), "{why}");
         assert!(why.contains("deny_clases"), "{why}");
+    }
+
+    #[test]
+    fn the_example_reads_and_has_no_faults() {
+        let policy = Policy::parse(Policy::EXAMPLE).unwrap();
+        let today = Date::new(2026, 11, 21).unwrap();
+        assert_eq!(policy.faults(Licences::shipped(), today), Vec::<String>::new());
+        assert_eq!(policy.waiver.len(), 1);
+        assert_eq!(policy.memory.memory_max, Some(64 << 30));
+    }
+
+    #[test]
+    fn slips_of_the_pen_are_told() {
+        let text = "schema = \"freehold-policy/1\"\n[licence]\ndeny = [\"gema-tou\"]\n[templates]\nallow = [\"abc\"]\n[sources]\nallow = [\"Qwen/*\"]\n[[waiver]]\nid = \"w\"\nby = \"Ada\"\nreason = \"r\"\nrule = \"licence.denny\"\nlicence = \"mit\"\nfrom = \"2026-01-01\"\nuntil = \"2026-02-01\"\n";
+        let faults = Policy::parse(text)
+            .unwrap()
+            .faults(Licences::shipped(), Date::new(2026, 11, 21).unwrap());
+        assert_eq!(faults.len(), 5, "{faults:#?}");
     }
 
     #[test]

@@ -66,7 +66,7 @@ fn policy_of(set: u32) -> String {
     let mut sections: Vec<&str> = RULES.iter().map(|(section, _)| *section).collect();
     sections.dedup();
     for section in sections {
-        text.push_str(&format!("[{section}]\n"));
+        text.extend(["[", section, "]\n"]);
         for (index, (of, rule)) in RULES.iter().enumerate() {
             if *of == section && set & (1 << index) != 0 {
                 text.push_str(rule);
@@ -184,7 +184,7 @@ fn every_decision_explains_itself() {
                 "{}",
                 reason.says
             );
-            assert!(!reason.rule.is_empty());
+            assert!(super::file::RULES.contains(&reason.rule), "{} is on no list", reason.rule);
         }
         for duty in &decision.obligations {
             assert!(!duty.quote.source.is_empty() && !duty.quote.name.is_empty(), "{duty:?}");
@@ -330,6 +330,19 @@ fn sources_cannot_climb_out_of_the_allowed_place() {
         ask.source = source;
         assert_eq!(verdict(rules, &ask), expected, "{source}");
     }
+}
+
+#[test]
+fn a_policy_with_a_slip_of_the_pen_denies() {
+    let effective = bound("mit");
+    assert_eq!(
+        verdict("[licence]\ndeny = [\"gema-tou\"]", &ask(Gate::Run, &effective)),
+        Verdict::Deny
+    );
+    assert_eq!(
+        verdict("[licence]\ndeny = [\"gemma-tou\", \"spdx:GPL-3.0\"]", &ask(Gate::Run, &effective)),
+        Verdict::Allow
+    );
 }
 
 #[test]

@@ -77,16 +77,21 @@ pub(super) fn apply(waivers: &[Waiver], ask: &Ask<'_>, reasons: &mut [Reason]) {
             let who =
                 format!("waiver {} by {}", crate::shown(&waiver.id), crate::shown(&waiver.by));
             if ask.today < waiver.from {
-                reason.says.push_str(&format!(" ({who} begins only on {})", waiver.from));
+                add(reason, &format!("{who} begins only on {}", waiver.from));
             } else if ask.today > waiver.until {
-                reason.says.push_str(&format!(" ({who} ended on {})", waiver.until));
+                add(reason, &format!("{who} ended on {}", waiver.until));
             } else {
                 reason.waived = Some((waiver.id.clone(), reason.verdict));
                 reason.verdict = Verdict::Warn;
                 let why = crate::shown(&waiver.reason);
-                reason.says.push_str(&format!(" ({who} until {}: {why})", waiver.until));
+                add(reason, &format!("{who} until {}: {why}", waiver.until));
                 break;
             }
         }
     }
+}
+
+/// Adds to what a reason says.
+fn add(reason: &mut Reason, more: &str) {
+    reason.says.extend([" (", more, ")"]);
 }

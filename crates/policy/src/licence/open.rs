@@ -44,7 +44,7 @@ const OPEN_MODEL: [&str; 2] = ["OpenMDW-1.0", "OpenMDW-1.1"];
 /// Whether a licence counts as open: approved, called free, an open data licence, or OpenMDW.
 pub(crate) fn is_open_spdx(id: &str) -> bool {
     let same = |known: &&str| known.eq_ignore_ascii_case(id);
-    flags(id).is_some() || OPEN_DATA.iter().any(|k| same(&k)) || OPEN_MODEL.iter().any(|k| same(&k))
+    flags(id).is_some() || OPEN_DATA.iter().chain(&OPEN_MODEL).any(same)
 }
 
 /// The canonical spelling of an SPDX identifier that the Open Source Initiative approved.

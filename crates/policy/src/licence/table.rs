@@ -89,6 +89,13 @@ impl Licences {
         self.all.get(id)
     }
 
+    /// Whether an id is one of ours, or `spdx:` and an OSI-approved identifier.
+    pub fn knows(&self, id: &str) -> bool {
+        self.all.contains_key(id)
+            || id.strip_prefix("spdx:").and_then(osi_spdx) == id.strip_prefix("spdx:")
+                && id.starts_with("spdx:")
+    }
+
     /// The licence that stands for "no permission was found".
     pub fn unknown(&self) -> Licence {
         self.all.get(Self::UNKNOWN).cloned().expect("parse refuses a set without it")

@@ -46,9 +46,9 @@ pub(crate) fn normal(text: &str) -> String {
         }
         space = false;
         if mapped.is_empty() {
-            out.push(character.to_ascii_lowercase())
+            out.push(character.to_ascii_lowercase());
         } else {
-            out.push_str(mapped)
+            out.push_str(mapped);
         }
     }
     out
@@ -56,7 +56,13 @@ pub(crate) fn normal(text: &str) -> String {
 
 /// SHA-256 in hex.
 pub(crate) fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+/// Bytes as lower-case hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// A title and some copyright lines are no longer than this.
@@ -164,9 +170,7 @@ mod tests {
     #[test]
     fn a_changed_word_is_no_hash_and_an_added_clause_is_told() {
         let all = Licences::shipped();
-        let changed = MIT
-            .replace("free of charge, to any", "free of charge, to any")
-            .replace("sublicense", "rent");
+        let changed = MIT.replace("sublicense", "rent");
         assert!(matches!(recognise(&normal(&changed), all), Match::Markers(id, _) if id == "mit"));
         let more = format!("{MIT}\nYou may not use it on Mondays.");
         let found = recognise(&normal(&more), all);

@@ -76,7 +76,7 @@ pub const COMPONENTS: [Component; 17] = [
     entry(METADATA, "model metadata", Data, OpenScience, Need::Welcome),
 ];
 
-#[derive(PartialEq)]
+#[derive(Clone, Copy)]
 enum Need {
     Required,
     Welcome,

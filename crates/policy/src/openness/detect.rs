@@ -102,7 +102,7 @@ impl Look<'_> {
         match id {
             ARCHITECTURE => self
                 .files(|path, name| {
-                    name.ends_with(".py")
+                    ends(name, &[".py"])
                         && (name.starts_with("modeling") || name.starts_with("modelling"))
                         || path.contains("/modeling")
                 })
@@ -329,7 +329,7 @@ impl Look<'_> {
                 found.push(shown(&file.path));
             }
             if found.len() == 4 {
-                found[3] = "…".to_owned();
+                "…".clone_into(&mut found[3]);
                 break;
             }
         }

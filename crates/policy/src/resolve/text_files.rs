@@ -60,7 +60,7 @@ pub(super) fn is_a_licence(text: &str) -> bool {
 
 /// A phrase of a text, in normal form, that limits who may use something and for what.
 pub(super) fn limits(text: &str) -> Option<&'static str> {
-    const PHRASES: [&str; 9] = [
+    const PHRASES: [&str; 12] = [
         "non-commercial",
         "noncommercial",
         "research purposes only",
@@ -70,6 +70,9 @@ pub(super) fn limits(text: &str) -> Option<&'static str> {
         "personal use only",
         "academic use only",
         "solely for research",
+        "commons clause",
+        "does not include the right to sell",
+        "commercial use is prohibited",
     ];
     PHRASES.into_iter().find(|phrase| text.contains(phrase))
 }

@@ -3,7 +3,7 @@
 use super::Asked;
 use crate::gate::{Reason, Standing, Use, Verdict};
 use crate::plain::list;
-use crate::{Class, FindingKind, Known, Licences, Read, Ruling};
+use crate::{Class, FindingKind, Known, Licences, Ruling};
 
 pub(super) fn unknown(asked: &Asked<'_>) -> Vec<Reason> {
     let nameless = asked
@@ -57,27 +57,24 @@ pub(super) fn classes(asked: &Asked<'_>) -> Vec<Reason> {
 pub(super) fn named(asked: &Asked<'_>) -> Vec<Reason> {
     let rules = &asked.policy.licence;
     let mut reasons = Vec::new();
+    for id in rules.deny.iter().chain(&rules.ask).filter(|id| !asked.licences.knows(id)) {
+        // A rule with a slip of the pen must not pass for one that allows.
+        let says = format!(
+            "the policy names the licence \"{}\", which nobody here knows",
+            crate::shown(id)
+        );
+        reasons.push(Reason::new("policy.unknown_name", Verdict::Deny, says));
+    }
     for id in asked.ids() {
         let name = asked.name(id);
+        let mut say = |rule, verdict, says: String| {
+            reasons.push(asked.about(rule, verdict, id, "*", None, says));
+        };
         if rules.deny.contains(id) {
-            reasons.push(asked.about(
-                "licence.deny",
-                Verdict::Deny,
-                id,
-                "*",
-                None,
-                format!("{name} is on the list never to use"),
-            ));
+            say("licence.deny", Verdict::Deny, format!("{name} is on the list never to use"));
         }
         if rules.ask.contains(id) {
-            reasons.push(asked.about(
-                "licence.ask",
-                Verdict::Ask,
-                id,
-                "*",
-                None,
-                format!("{name} needs a person's yes"),
-            ));
+            say("licence.ask", Verdict::Ask, format!("{name} needs a person's yes"));
         }
     }
     reasons
@@ -173,13 +170,8 @@ pub(super) fn commercial(asked: &Asked<'_>) -> Vec<Reason> {
 
 pub(super) fn thresholds(asked: &Asked<'_>) -> Vec<Reason> {
     let who = &asked.policy.organisation;
-    let spared = |id: &String| {
-        // Research and personal use are not stopped by the size at which commercial use is.
-        matches!(who.purpose, Some(Use::Research | Use::Personal))
-            && asked.licences.get(id).read == Read::Secondary
-    };
     let mut reasons = Vec::new();
-    for said in asked.ask.effective.terms.thresholds.iter().filter(|said| !spared(&said.licence)) {
+    for said in &asked.ask.effective.terms.thresholds {
         let limit = &said.what;
         let name = asked.name(&said.licence);
         let what = limit.metric.count(limit.above);
