@@ -344,6 +344,41 @@ impl Pages {
         }
     }
 
+    /// Whether every page is accounted for once, when these and nobody else hold pages.
+    pub(crate) fn are_sound<'h>(&self, holding: impl Iterator<Item = &'h Held>) -> bool {
+        let mut holders = vec![0; self.all.len()];
+        let mut private_once = true;
+        for held in holding {
+            for (at, page) in held.pages.iter().enumerate() {
+                holders[*page as usize] += 1;
+                let sealed = matches!(self.all[*page as usize].content, Content::Sealed { .. });
+                private_once &= sealed == (at < held.sealed)
+                    && (sealed || self.all[*page as usize].holders == 1);
+            }
+        }
+        let mut free = self.free.clone();
+        free.sort_unstable();
+        free.dedup();
+        let found = |page: &Page, number: u32| match &page.content {
+            Content::Private => page.holders > 0 || free.binary_search(&number).is_ok(),
+            Content::Sealed { name, .. } => self.sealed.get(name) == Some(&number),
+            Content::Tail { before, .. } => self.tails.get(before) == Some(&number),
+        };
+        let findable = self.all.iter().filter(|p| !matches!(p.content, Content::Private)).count();
+        let idle = self.idle.iter().all(|(since, page)| {
+            let page = &self.all[*page as usize];
+            page.holders == 0 && page.idle_since == *since
+        });
+        private_once
+            && idle
+            && free.len() == self.free.len()
+            && findable == self.sealed.len() + self.tails.len()
+            && self.all.iter().zip(&holders).all(|(page, holders)| page.holders == *holders)
+            && self.all.iter().zip(0..).all(|(page, number)| found(page, number))
+            && self.free.len() + self.idle.len() + holders.iter().filter(|n| **n > 0).count()
+                == self.all.len()
+    }
+
     /// A findable page nobody holds any more.
     fn rest(&mut self, page: u32) {
         self.clock += 1;

@@ -338,6 +338,10 @@ impl Scheduler {
         }
         self.outgrow();
         self.retire(events);
+        debug_assert!(
+            self.pages.are_sound(self.running.iter().map(|sequence| &sequence.held)),
+            "a page is lost, or has two masters"
+        );
     }
 
     fn record(&mut self, rows: usize, seconds: f64, pure: bool) {

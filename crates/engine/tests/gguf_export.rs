@@ -163,9 +163,19 @@ const OWN_EXPORTS: &[Export] = &[
     own("own:olmo3_yarn", "olmo2", &[]),
     Export { pairs: true, ..own("own:llama_linear", "llama", &[]) },
     Export { pairs: true, ..own("own:llama_yarn", "llama", &[]) },
+    Export { pairs: true, ..own("own:granitemoe_few", "granitemoe", GRANITE_MOE) },
     own("own:qwen3_bias", "qwen3", &[]),
     own("own:stablelm_norms", "stablelm", &[]),
     own("own:phi_part", "phi2", &[]),
+];
+
+const GRANITE_MOE: &[(&str, &str)] = &[
+    ("attention.scale", "attention_multiplier"),
+    ("embedding_scale", "embedding_multiplier"),
+    ("residual_scale", "residual_multiplier"),
+    ("logit_scale", "logits_scaling"),
+    ("expert_count", "num_local_experts"),
+    ("expert_used_count", "num_experts_per_tok"),
 ];
 
 /// What `config.json` says by lists, words and shares.
@@ -262,14 +272,12 @@ fn export(export: &Export, file: &ModelFile, config: &Value, path: &Path) {
         let [experts, out, width] = param.shape;
         let mut numbers = vec![0.0; param.elements()];
         file.rows(ours, 0..experts * out, &mut numbers).expect("reads");
-        let turned =
-            export.pairs && (param.name.contains("attn_q.") || param.name.contains("attn_k."));
-        if turned {
-            numbers = neighbours(&numbers, width, head_dim(config));
-        }
         let vector = param.is_vector();
         // A vector's entries are its rows.
         let (rows, row) = if vector { (width, 1) } else { (experts * out, width) };
+        if export.pairs && ["attn_q.", "attn_k."].iter().any(|part| param.name.contains(part)) {
+            numbers = neighbours(&numbers, row, head_dim(config));
+        }
         let last = param.source.rows.at(rows - 1).expect("counts") + 1;
         let entry = tensors.entry(param.source.tensor.clone()).or_insert((vec![], vec![]));
         entry.1.resize(entry.1.len().max(last * row), 0.0);

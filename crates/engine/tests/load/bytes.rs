@@ -1,6 +1,6 @@
 //! The determinism law under load: a request's bytes are the same alone and in any company.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use engine::{Engine, Metrics, Policy, PrefixCache, Request, RequestId, Speculation};
 
@@ -126,6 +126,59 @@ fn two_hundred_requests_replayed_under_load_equal_a_quiet_run() {
     compare("replayed again", &requests, &got, &expected);
     let metrics = engine.metrics();
     assert!(metrics.preemptions > 20 && metrics.cached_tokens > 500, "{metrics:?}");
+}
+
+#[test]
+fn bytes_do_not_depend_on_who_guesses() {
+    let mut random = Random(5);
+    let requests: Vec<Request> = (0..40).map(|_| request(&mut random)).collect();
+    let expected = quiet("gemma3_layers", &requests);
+    for speculation in [Speculation::DraftAlways { most: 3 }, Speculation::Draft { most: 6 }] {
+        // The small model has less room than it would need.
+        let draft = load(&file("llama_biases"), &settings(2, 8, 20), Policy::default());
+        let policy = Policy { speculation, ..Policy::default() };
+        let engine = load(&file("gemma3_layers"), &settings(3, 16, 64), policy);
+        let mut engine = engine.with_draft(draft).unwrap();
+        let got = busy(&mut engine, &requests, 3);
+        compare("drafted", &requests, &got, &expected);
+        assert!(engine.metrics().drafted > 0);
+    }
+}
+
+#[test]
+fn bytes_hold_for_loads_of_any_shape() {
+    loads(100..130);
+}
+
+/// For whoever changes the scheduler: `cargo test -p engine --test load -- --ignored`.
+#[test]
+#[ignore = "takes minutes"]
+fn bytes_hold_for_many_loads() {
+    loads(1000..4000);
+}
+
+fn loads(seeds: Range<u64>) {
+    for seed in seeds {
+        let model = MODELS[seed as usize % MODELS.len()];
+        let mut random = Random(seed);
+        let requests: Vec<Request> = (0..40).map(|_| request(&mut random)).collect();
+        let expected = quiet(model, &requests);
+        let (sequences, running) = (1 + random.below(6), 1 + random.below(40));
+        let chunk = 1 + random.below(130);
+        let policy = Policy {
+            prefill_beside: 1 + random.below(64),
+            prefix_cache: [PrefixCache::On, PrefixCache::On, PrefixCache::Off][random.below(3)],
+            speculation: [
+                Speculation::Off,
+                Speculation::PromptLookup { most: 5 },
+                Speculation::PromptLookupAlways { most: 3 },
+            ][random.below(3)],
+            ..Policy::default()
+        };
+        let mut engine = load(&file(model), &settings(sequences, running, chunk), policy);
+        let what = format!("{model}, seed {seed}");
+        compare(&what, &requests, &busy(&mut engine, &requests, seed), &expected);
+    }
 }
 
 #[test]

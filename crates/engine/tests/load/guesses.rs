@@ -1,8 +1,8 @@
 //! Speculation: the bytes of plain decoding in fewer steps.
 
-use engine::{Metrics, Policy, Request, Speculation, sampler::SamplerSettings};
+use engine::{Engine, Metrics, Policy, Request, Speculation, sampler::SamplerSettings};
 
-use crate::{file, load, prompt, settings, tokens};
+use crate::{Fault, Faulty, file, load, prompt, settings, tokens};
 
 fn run(model: &str, request: &Request, speculation: Speculation) -> (Vec<u32>, Metrics) {
     let policy = Policy { speculation, ..Policy::default() };
@@ -47,6 +47,32 @@ fn guesses_that_are_right_save_steps() {
         .map(|model| run(model, &request, always).1.accepted)
         .sum();
     assert!(saved > 60, "{saved} of 360 tokens were guessed right");
+}
+
+/// Guesses are nearly always wrong here, and where rows cost time each is a loss.
+#[test]
+fn guessing_stops_where_it_does_not_pay() {
+    for (fault, temperature, pays) in [(Fault::SlowRows, 1.5, false), (Fault::Slow, 0.0, true)] {
+        let backend = Faulty::new(fault, 0, 1 << 40);
+        let model = file("llama_biases");
+        let engine = Engine::load(model, &backend, &settings(1, 16, 64), &mut |_, _| {});
+        let speculation = Speculation::PromptLookup { most: 6 };
+        let mut engine = engine.unwrap().with_policy(Policy { speculation, ..Policy::default() });
+        for seed in 0..3 {
+            let sampler = SamplerSettings { seed, temperature, ..SamplerSettings::default() };
+            let asked =
+                Request { max_tokens: Some(90), sampler, ..Request::new(prompt(30, seed as u32)) };
+            engine.submit(asked).unwrap();
+            engine.run_to_end().unwrap();
+        }
+        let Metrics { drafted, accepted, generated_tokens, .. } = engine.metrics();
+        assert_eq!(generated_tokens, 270);
+        if pays {
+            assert!(accepted > 20, "{accepted} of {drafted}");
+        } else {
+            assert!(drafted < 60, "{drafted} guesses, {accepted} right");
+        }
+    }
 }
 
 #[test]

@@ -73,6 +73,8 @@ enum Fault {
     Panic,
     /// It takes a while.
     Slow,
+    /// Every row takes a while.
+    SlowRows,
 }
 
 /// A CPU whose steps fail from the `from`-th on, `times` times.
@@ -120,6 +122,10 @@ impl Executor for FaultyRun {
                 Fault::Error => return Err(Error::Backend("on purpose".to_owned())),
                 Fault::Panic => panic!("on purpose"),
                 Fault::Slow => std::thread::sleep(std::time::Duration::from_millis(2)),
+                Fault::SlowRows => {
+                    let rows = batch.rows() as u64;
+                    std::thread::sleep(std::time::Duration::from_micros(700 * rows));
+                }
             }
         }
         self.inner.run(batch)

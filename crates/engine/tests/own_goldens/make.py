@@ -148,6 +148,12 @@ MODELS = {
     "granite_biases": ("granite", USUAL | dict(
         attention_bias=True, mlp_bias=True, embedding_multiplier=3.0, logits_scaling=2.0,
         residual_multiplier=0.7, attention_multiplier=0.2, hidden_act="gelu")),
+    "granitemoe_few": ("granitemoe", USUAL | dict(
+        attention_bias=True, embedding_multiplier=3.0, logits_scaling=2.0, intermediate_size=16,
+        residual_multiplier=0.7, attention_multiplier=0.2, num_local_experts=4)),
+    "granitemoe_bare": ("granitemoe", USUAL | dict(
+        num_local_experts=5, num_experts_per_tok=3, intermediate_size=20, tie_word_embeddings=True,
+        hidden_act="gelu")),
     "smollm3_window": ("smollm3", USUAL | dict(
         no_rope_layer_interval=2, use_sliding_window=True, sliding_window=WINDOW)),
     "smollm3_listed": ("smollm3", USUAL | dict(
