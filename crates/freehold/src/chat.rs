@@ -92,6 +92,11 @@ impl Chat {
         Ok(Chat { templates, specials })
     }
 
+    /// The templates, not read yet, and the tokens they name.
+    pub(crate) fn into_parts(self) -> (TemplateSet, Specials) {
+        (self.templates, self.specials)
+    }
+
     /// Whether the model brings none.
     pub(crate) fn is_empty(&self) -> bool {
         self.templates.is_empty()

@@ -10,6 +10,7 @@ mod cp;
 mod diff;
 mod doctor;
 mod inspect;
+mod key;
 mod licence;
 mod logits;
 mod ls;
@@ -22,6 +23,7 @@ mod pull;
 mod rm;
 mod run;
 mod search;
+mod serve;
 mod show;
 mod template;
 mod tokenize;
@@ -34,6 +36,8 @@ use crate::program::App;
 /// Every command there is, in the order of the help.
 pub(crate) const COMMANDS: &[Entry] = &[
     entry::<run::Run>(),
+    entry::<serve::Serve>(),
+    entry::<key::Keys>(),
     entry::<pull::Pull>(),
     entry::<search::Search>(),
     entry::<catalogue::Catalogue>(),

@@ -13,7 +13,7 @@ use crate::fault::Fault;
 
 /// What a field's value must be.
 #[derive(Clone, Copy, Debug)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// `true` or `false`.
     Flag,
     /// A whole number in this range.
@@ -36,7 +36,7 @@ pub enum Kind {
 
 /// What becomes of a field.
 #[derive(Clone, Copy, Debug)]
-pub enum How {
+pub(crate) enum How {
     /// It does what it says.
     Honoured,
     /// It is taken and changes nothing, which is all it asks; why.
@@ -47,7 +47,7 @@ pub enum How {
 
 /// A field of a request's body.
 #[derive(Clone, Copy, Debug)]
-pub struct Field {
+pub(crate) struct Field {
     /// Its name.
     pub name: &'static str,
     /// Its values.
@@ -62,7 +62,7 @@ pub struct Field {
 
 /// Whether a field must be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub(crate) enum Need {
     /// It must.
     Required,
     /// It may be left out.

@@ -42,7 +42,7 @@ pub(crate) enum Need {
 
 /// What a route asks of who calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub(crate) enum Access {
     /// Nothing: it tells nothing but whether we live.
     Open,
     /// A key of this scope.
@@ -51,7 +51,7 @@ pub enum Access {
 
 /// Who asks.
 #[derive(Clone, Debug)]
-pub struct Caller {
+pub(crate) struct Caller {
     /// The id of their key, where one is known.
     pub(crate) key: Option<String>,
     /// The key.

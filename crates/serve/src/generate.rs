@@ -29,21 +29,19 @@ use decode::Decoder;
 const WAITING: usize = 64;
 
 /// An answer under way. Dropping it ends the work within a step.
-pub struct Answers {
+pub(crate) struct Answers {
     told: mpsc::Receiver<Told>,
-    /// Tokens of the prompt.
-    pub prompt_tokens: usize,
-    /// The prompt's tokens themselves.
-    pub prompt_ids: Arc<Vec<u32>>,
+    /// The prompt's tokens.
+    pub(crate) prompt_ids: Arc<Vec<u32>>,
     /// Names the random numbers.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// How many answers come.
-    pub choices: u32,
+    pub(crate) choices: u32,
 }
 
 impl Answers {
     /// What comes next; nothing when all choices are complete.
-    pub async fn next(&mut self) -> Option<Told> {
+    pub(crate) async fn next(&mut self) -> Option<Told> {
         self.told.recv().await
     }
 }
@@ -120,7 +118,7 @@ pub(crate) async fn begin(
     };
     let drive = Drive { model, ask, prepared, ends, ticket, books };
     tokio::spawn(drive.run(raw, tell));
-    Ok(Answers { told, prompt_tokens: ids.len(), prompt_ids: ids, seed, choices })
+    Ok(Answers { told, prompt_ids: ids, seed, choices })
 }
 
 /// Refuses what has no place in the context, with both numbers.

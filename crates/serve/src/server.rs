@@ -45,6 +45,8 @@ pub struct Settings {
     pub answers: usize,
     /// Bytes of a body.
     pub body_bytes: usize,
+    /// How long a request's head, and then its body, may take to arrive.
+    pub patience: Duration,
     /// Between not being ready any more and not listening any more.
     pub drain_delay: Duration,
     /// How long answers under way may take to finish.
@@ -80,6 +82,7 @@ impl Settings {
             connections: 1024,
             answers: 1024,
             body_bytes: 32 << 20,
+            patience: Duration::from_secs(30),
             drain_delay: Duration::from_secs(1),
             drain_time: Duration::from_secs(45),
             keeping: Keeping::default(),
@@ -147,7 +150,8 @@ impl Server {
         } else {
             Need::Nothing
         };
-        let beside = || settings.keys.as_ref().map(|keys| keys.with_file_name("conversations.sqlite"));
+        let beside =
+            || settings.keys.as_ref().map(|keys| keys.with_file_name("conversations.sqlite"));
         let conversations = match settings.conversations.clone().or_else(beside) {
             Some(path) => Store::open(&path)?,
             None => Store::in_memory()?,
@@ -184,6 +188,7 @@ impl Server {
             log: Log::new(lines),
             ledger,
             answers_max: settings.answers,
+            patience: settings.patience,
             body_bytes_max: settings.body_bytes,
         }));
         let listening = accept::Listening { listener, tls, connections: settings.connections };

@@ -40,6 +40,8 @@ pub(crate) struct State {
     /// Answers at the same time, waiting ones included.
     pub(crate) answers_max: usize,
     pub(crate) body_bytes_max: usize,
+    /// How long a request's head, and then its body, may take to arrive.
+    pub(crate) patience: std::time::Duration,
     log: Log,
     metrics: Metrics,
     ledger: Option<Ledger>,
@@ -61,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) ledger: Option<Ledger>,
     pub(crate) answers_max: usize,
     pub(crate) body_bytes_max: usize,
+    pub(crate) patience: std::time::Duration,
 }
 
 impl State {
@@ -74,6 +77,7 @@ impl State {
             started: Instant::now(),
             answers_max: shared.answers_max,
             body_bytes_max: shared.body_bytes_max,
+            patience: shared.patience,
             log: shared.log,
             metrics: Metrics::default(),
             ledger: shared.ledger,

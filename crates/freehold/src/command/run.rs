@@ -4,7 +4,7 @@ mod answer;
 mod conversation;
 mod model;
 mod report;
-mod sampling;
+pub(crate) mod sampling;
 mod screen;
 
 use std::{

@@ -7,7 +7,7 @@ use crate::fault::Fault;
 
 /// The fields of a body, their kinds already checked; null ones are gone.
 #[derive(Clone, Debug, Default)]
-pub struct Fields(Map<String, Json>);
+pub(crate) struct Fields(Map<String, Json>);
 
 impl Fields {
     pub(crate) fn new(map: Map<String, Json>) -> Self {

@@ -28,8 +28,6 @@ use crate::state::State;
 const HEAD_BYTES: usize = 64 << 10;
 /// Lines of a request's head.
 const HEAD_LINES: usize = 100;
-/// How long a head may take to arrive, and a connection may be idle between requests.
-const HEAD_TIME: Duration = Duration::from_secs(30);
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
@@ -113,7 +111,8 @@ impl Connection {
             });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIME)
+            // Also how long a connection may be idle between requests.
+            .header_read_timeout(self.state.patience)
             .max_buf_size(HEAD_BYTES)
             .max_headers(HEAD_LINES)
             .serve_connection(TokioIo::new(Guard::new(stream)), service);

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 /// How long a write may make no progress.
-const STALLED: Duration = Duration::from_secs(60);
+const STALLED: Duration = Duration::from_mins(1);
 
 /// A stream whose writes must get on.
 pub(super) struct Guard<S> {

@@ -1,11 +1,7 @@
 //! What happens to every request, whichever route it takes: the check, the body, the fields, the
 //! handler, the log.
 
-use std::{
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use axum::{
     Router,
@@ -27,8 +23,8 @@ use crate::{
     state::State,
 };
 
-/// How long a body may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(30);
+/// Bytes of a request's head.
+const HEAD_BYTES: usize = 32 << 10;
 const IGNORED: HeaderName = HeaderName::from_static("x-freehold-ignored");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -103,6 +99,13 @@ async fn answer(
     id: &str,
     key: &mut Option<String>,
 ) -> Result<Response<Body>, Fault> {
+    let head: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if head + request.uri().path().len() > HEAD_BYTES {
+        let message = format!("the head of the request has more than {HEAD_BYTES} bytes");
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        return Err(Fault::invalid(message).with_status(status));
+    }
     state.gate.comes_here(request.headers(), request.uri())?;
     if request.method() == axum::http::Method::OPTIONS {
         return preflight(state, &request);
@@ -121,7 +124,7 @@ async fn answer(
     let (fields, ignored) = match route.method {
         Verb::Get | Verb::Delete => (Fields::default(), vec![]),
         Verb::Post => {
-            let body = read(&head.headers, body, state.body_bytes_max).await?;
+            let body = read(&head.headers, body, state).await?;
             field::check(route.fields, body, state.compat)?
         }
     };
@@ -147,8 +150,9 @@ fn listed(names: &[String]) -> String {
 async fn read(
     headers: &axum::http::HeaderMap,
     body: Body,
-    most: usize,
+    state: &State,
 ) -> Result<Map<String, Json>, Fault> {
+    let (most, patience) = (state.body_bytes_max, state.patience);
     if headers.contains_key(header::CONTENT_LENGTH)
         && headers.contains_key(header::TRANSFER_ENCODING)
     {
@@ -160,9 +164,9 @@ async fn read(
         let message = "the body must be JSON, with Content-Type: application/json";
         return Err(Fault::invalid(message).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
-    let collected = tokio::time::timeout(BODY_TIME, Limited::new(body, most).collect()).await;
+    let collected = tokio::time::timeout(patience, Limited::new(body, most).collect()).await;
     let late = |_| {
-        let message = format!("the body did not arrive within {} s", BODY_TIME.as_secs());
+        let message = format!("the body did not arrive within {} s", patience.as_secs());
         Fault::invalid(message).with_status(StatusCode::REQUEST_TIMEOUT)
     };
     let bytes = collected.map_err(late)?.map_err(|error| {
@@ -214,7 +218,10 @@ fn preflight(state: &State, request: &Request) -> Result<Response<Body>, Fault> 
     let allow =
         "authorization, content-type, x-api-key, x-request-id, anthropic-version, anthropic-beta";
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(allow));
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE"));
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, POST, DELETE"),
+    );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     Ok(response)
 }

@@ -20,9 +20,9 @@ const BRACKETS: usize = 128;
 /// Texts to choose from, and their bytes in all.
 const CHOICES: usize = 10_000;
 const CHOICE_BYTES: usize = 1 << 20;
-/// White space between the parts of a JSON text, at most: a model that fills an answer with blanks
-/// would never come to an end.
-const SPACE: &str = r"[\x20\x0A\x0D\x09]{1,40}";
+/// White space between the parts of a JSON text: a space, or a new line and its indentation. A model
+/// that fills an answer with blanks would never come to an end.
+const SPACE: &str = r"\x20|\x0A[\x20\x09]{0,40}";
 
 /// A grammar as the compiler takes it.
 pub(super) fn read(grammar: &Grammar) -> Result<TopLevelGrammar, GrammarError> {

@@ -151,7 +151,7 @@ impl Sampling {
 }
 
 /// What the model's own files recommend.
-fn recommended(checkpoint: &Checkpoint) -> anyhow::Result<Option<SamplerSettings>> {
+pub(crate) fn recommended(checkpoint: &Checkpoint) -> anyhow::Result<Option<SamplerSettings>> {
     let metadata = checkpoint.metadata();
     let none = Map::new();
     let fields = match metadata.folder() {

@@ -1,0 +1,17 @@
+//! The server over real sockets, with a scripted model in place of the engine: what it writes is
+//! known, so what becomes of it can be held to the word. Cases of the threat list bear their numbers.
+
+#[path = "wire/answers.rs"]
+mod answers;
+#[path = "wire/client.rs"]
+mod client;
+#[path = "wire/faults.rs"]
+mod faults;
+#[path = "wire/limits.rs"]
+mod limits;
+#[path = "wire/people.rs"]
+mod people;
+#[path = "wire/script.rs"]
+mod script;
+#[path = "wire/tools.rs"]
+mod tools;
