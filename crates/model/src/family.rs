@@ -68,6 +68,7 @@ pub const FAMILIES: &[Family] = &[
     gpt_neox::FAMILY,
     gpt_oss::FAMILY,
     granite::FAMILY,
+    granite::MOE,
     llama::FAMILY,
     llama::MISTRAL,
     mixtral::FAMILY,
