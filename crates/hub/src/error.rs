@@ -249,6 +249,12 @@ pub enum Error {
         /// The model.
         name: String,
     },
+    /// It is being pulled just now.
+    #[error("{name} is being pulled by another process")]
+    Busy {
+        /// The model.
+        name: String,
+    },
     /// Nothing to run among the files.
     #[error("{name} has no weights that can be read: {found}")]
     NoWeights {
@@ -402,6 +408,13 @@ impl Error {
             Error::Space { .. } => "free some room, choose a smaller quantization, or move the cache with HF_HUB_CACHE".to_owned(),
             Error::Mismatch { .. } => "the server or the way to it changes bytes: try another endpoint, or report it".to_owned(),
             Error::Locked { .. } => "the publisher changed it: look at the difference, then pull without --locked to accept".to_owned(),
+            Error::NotFound { .. } => {
+                "check its spelling; a private model is found only with a token (HF_TOKEN)".to_owned()
+            }
+            Error::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                "free some room; the same command goes on where it stopped".to_owned()
+            }
+            Error::Busy { .. } => "wait until that is done".to_owned(),
             Error::RateLimited { .. } => "a token (HF_TOKEN) raises the limit".to_owned(),
             Error::Stalled { .. } | Error::Network { .. } => "run the same command again: it goes on where it stopped".to_owned(),
             _ => return None,

@@ -34,6 +34,9 @@ use crate::{
     url::Url,
 };
 
+/// Bytes after which what was written goes to the disk.
+const SETTLE: u64 = 64 << 20;
+
 /// What one fetch needs to know.
 pub(crate) struct Fetch<'a> {
     pub(crate) repo: &'a Repo,
@@ -158,19 +161,18 @@ impl Fetch<'_> {
     fn download(&self, file: &ListedFile, remote: &Remote, client: &Client) -> Result<(), Error> {
         let part = self.repo.blobs().join(format!("{}.freehold.incomplete", file.digest.hex()));
         let notes = self.repo.blobs().join(format!("{}.freehold.state", file.digest.hex()));
-        let mut first_try = true;
-        let mut single = false;
+        let mut restarts = 0;
         loop {
             let state = State::open(&part, &notes, file.bytes)?;
             let resumed = state.done();
             self.meter.found(resumed);
-            self.meter.tell(Event::Started { file: file.path.clone(), bytes: file.bytes, resumed });
-            let connections = if single { 1 } else { self.connections.max(1) };
-            let run = Run::new(self, file, remote, client, &state, connections)?;
+            let bytes = file.bytes;
+            self.meter.tell(Event::Started { file: file.path.clone(), bytes, resumed });
+            let run = Run::new(self, file, remote, client, &state, restarts)?;
             let why = match run.go() {
                 Ok(found) if found == file.digest => return self.keep(file, &state, &part, &notes),
                 // Old bytes may be at fault; fresh ones have no excuse.
-                Ok(_) if resumed > 0 && first_try => {
+                Ok(_) if resumed > 0 && restarts == 0 => {
                     "what an earlier try had left did not fit the rest".to_owned()
                 }
                 Ok(found) => {
@@ -182,10 +184,7 @@ impl Fetch<'_> {
                         found,
                     });
                 }
-                Err(Stop::Anew(why)) if first_try || !single => {
-                    single = true;
-                    why
-                }
+                Err(Stop::Anew(why)) if restarts < self.limits.tries => why,
                 Err(Stop::Anew(why)) => return Err(Error::Answer { url: remote.shown(), why }),
                 Err(Stop::Error(fault)) => {
                     // What came is kept for the next try, which holds all of it to the hash.
@@ -198,7 +197,7 @@ impl Fetch<'_> {
             self.meter.lost(state.done());
             self.meter.tell(Event::Restarted { file: file.path.clone(), why });
             discard(&part, &notes);
-            first_try = false;
+            restarts += 1;
         }
     }
 
@@ -258,9 +257,17 @@ struct Run<'a> {
     state: &'a State,
     connections: usize,
     url: Url,
+    /// Whether another tag means another file; of a server that proved fickle, the hash decides.
+    tags: Tags,
     /// Where redirects ended, to go there at once for the next range.
     direct: Mutex<Option<Url>>,
     stopped: AtomicBool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tags {
+    Heeded,
+    Ignored,
 }
 
 impl<'a> Run<'a> {
@@ -270,11 +277,16 @@ impl<'a> Run<'a> {
         remote: &'a Remote,
         client: &'a Client,
         state: &'a State,
-        connections: usize,
+        restarts: u32,
     ) -> Result<Run<'a>, Error> {
         let url = Url::parse(&remote.url)?;
         let (direct, stopped) = (Mutex::new(None), AtomicBool::new(false));
-        Ok(Run { fetch, file, remote, client, state, connections, url, direct, stopped })
+        // Once bitten: one connection, and the hash alone to judge.
+        let (connections, tags) = match restarts {
+            0 => (fetch.connections.max(1), Tags::Heeded),
+            _ => (1, Tags::Ignored),
+        };
+        Ok(Run { fetch, file, remote, client, state, connections, url, tags, direct, stopped })
     }
 
     /// Fetches what is missing and hashes all of it; returns the hash.
@@ -284,20 +296,30 @@ impl<'a> Run<'a> {
         }
         // The first answer tells whether the server knows ranges at all.
         let mut first = None;
-        if let Some(segment) = self.state.claim() {
+        let mut tries = 0;
+        while let Some(segment) = self.state.claim() {
             let stream = self.patiently(segment)?;
-            if stream.part == Part::Whole {
-                if self.state.done() > 0 {
-                    return Err(Stop::Anew("the server sends the whole file again".to_owned()));
-                }
-                return self.whole(stream);
+            if stream.part == Part::Range {
+                first = Some((segment, stream));
+                break;
             }
-            first = Some((segment, stream));
+            if self.state.done() > 0 {
+                return Err(Stop::Anew("the server sends the whole file again".to_owned()));
+            }
+            match self.whole(stream) {
+                Err(Stop::Error(fault)) if fault.is_passing() => {
+                    tries = if self.state.done() > 0 { 1 } else { tries + 1 };
+                    self.pause(tries, fault)?;
+                    self.state.rewind();
+                }
+                other => return other,
+            }
         }
         let faults: Mutex<Vec<Stop>> = Mutex::new(Vec::new());
         let digest = thread::scope(|scope| {
             let hasher = scope.spawn(|| self.follow());
             let front = hasher.thread().clone();
+            scope.spawn(|| self.settle());
             let missing = self.state.missing_segments();
             let mut workers = Vec::new();
             for number in 0..self.connections.min(missing.max(1)) {
@@ -389,14 +411,8 @@ impl<'a> Run<'a> {
                 buffer.len().min(usize::try_from(self.file.bytes - at).unwrap_or(usize::MAX));
             let count = stream.read(&mut buffer[..room])?;
             if count == 0 {
-                let found = at;
-                self.state.reset()?;
-                return Err(Error::Length {
-                    file: self.file.path.clone(),
-                    expected: self.file.bytes,
-                    found,
-                }
-                .into());
+                let file = self.file.path.clone();
+                return Err(Error::Length { file, expected: self.file.bytes, found: at }.into());
             }
             hasher.update(&buffer[..count]);
             self.state.write_in_order(&buffer[..count], at)?;
@@ -499,11 +515,25 @@ impl<'a> Run<'a> {
         Ok(Some(hasher.finish()))
     }
 
+    /// Hands what was written to the disk while the rest still comes, so that the end need not wait
+    /// for all of it.
+    fn settle(&self) {
+        let mut settled = self.state.done();
+        while !self.stopped.load(Ordering::Acquire) && !self.state.is_complete() {
+            if self.state.done() >= settled + SETTLE {
+                settled = self.state.done();
+                // The last sync, before the file gets its name, is the one whose word counts.
+                _ = self.state.file().sync_data();
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     fn open(&self, segment: usize) -> Result<Stream, Stop> {
         let range = self.state.range(segment);
         let plain = self.state.is_single() && self.state.done() == 0;
         let known = self.direct.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let tag = self.state.tag();
+        let tag = self.state.tag().filter(|_| self.tags == Tags::Heeded);
         let request = body::Request {
             file: self.file,
             remote: self.remote,

@@ -241,6 +241,7 @@ impl Hub {
         let file: &ListedFile = listing.file(path).ok_or_else(missing)?;
         let repo = self.store.repo(&listing.name.place);
         repo.prepare()?;
+        let _lock = repo.share()?;
         let meter = Meter::new(&Silent, file.bytes);
         self.fetcher(&repo, &meter, Trust::Remembered).file(file, |remote| {
             self.client(&Url::parse(&remote.url)?, &remote.secret, || file.path.clone())

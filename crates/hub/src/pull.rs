@@ -101,6 +101,7 @@ impl Hub {
         let repo = self.store().repo(&listing.name.place);
         let missing = self.check_space(&repo, listing, &files)?;
         repo.prepare()?;
+        let _lock = repo.share()?;
         let bytes = files.iter().fold(0, |sum: u64, file| sum.saturating_add(file.bytes));
         observer.hear(Event::Resolved {
             name: listing.name.to_string(),

@@ -255,26 +255,45 @@ impl Repo {
 
     /// Takes the lock of a blob, telling through `waiting` if another process has it.
     pub(crate) fn lock(&self, name: &str, waiting: impl FnOnce()) -> Result<Lock, Error> {
-        folder(&self.cache, Path::new(".locks").join(&self.key).as_path())?;
-        let path = self.locks().join(format!("{name}.lock"));
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(Error::io("open the lock", &path))?;
+        let (file, path) = self.lock_file(name)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
                 waiting();
-                file.lock().map_err(Error::io("take the lock", &path))?;
+                file.lock().map_err(Error::io("take the lock", path))?;
             }
             Err(fs::TryLockError::Error(fault)) => {
                 return Err(Error::io("take the lock", path)(fault));
             }
         }
         Ok(Lock { _file: file })
+    }
+
+    /// Says that a pull is under way, as any number of them may.
+    pub(crate) fn share(&self) -> Result<Lock, Error> {
+        let (file, path) = self.lock_file("freehold")?;
+        file.lock_shared().map_err(Error::io("take the lock", path))?;
+        Ok(Lock { _file: file })
+    }
+
+    /// Makes sure that no pull is under way and none begins.
+    pub(crate) fn alone(&self) -> Result<Lock, Error> {
+        let (file, path) = self.lock_file("freehold")?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { _file: file }),
+            Err(fs::TryLockError::WouldBlock) => {
+                Err(Error::Busy { name: name_of(&self.key).unwrap_or_default() })
+            }
+            Err(fs::TryLockError::Error(fault)) => Err(Error::io("take the lock", path)(fault)),
+        }
+    }
+
+    fn lock_file(&self, name: &str) -> Result<(File, PathBuf), Error> {
+        folder(&self.cache, Path::new(".locks").join(&self.key).as_path())?;
+        let path = self.locks().join(format!("{name}.lock"));
+        let open =
+            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
+        Ok((open.map_err(Error::io("open the lock", &path))?, path))
     }
 }
 

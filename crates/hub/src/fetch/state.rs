@@ -217,13 +217,9 @@ impl State {
         Ok(())
     }
 
-    /// Forgets all that was written.
-    pub(super) fn reset(&self) -> Result<(), Error> {
-        for written in &self.written {
-            written.store(0, Ordering::Release);
-        }
+    /// Lets every segment that is not complete be claimed again.
+    pub(super) fn rewind(&self) {
         self.next.store(0, Ordering::Release);
-        self.write_notes()
     }
 }
 

@@ -31,6 +31,7 @@ impl Store {
     pub fn remove(&self, model: &HeldModel, commit: Option<&str>) -> Result<Removed, Error> {
         let repo = Repo::named(&self.cache, &model.key);
         check_inside(&repo)?;
+        let lock = repo.alone()?;
         let mut removed = Removed::default();
         for revision in &model.revisions {
             if commit.is_some_and(|commit| commit != revision.commit) {
@@ -46,6 +47,7 @@ impl Store {
         self.sweep(&repo, &mut removed)?;
         if commit.is_none() {
             fs::remove_dir_all(repo.dir()).map_err(Error::io("remove", repo.dir()))?;
+            drop(lock);
             _ = fs::remove_dir_all(repo.locks());
         }
         Ok(removed)
@@ -57,6 +59,8 @@ impl Store {
         for model in self.list()? {
             let repo = Repo::named(&self.cache, &model.key);
             check_inside(&repo)?;
+            // A model that is being pulled has blobs that nothing leads to yet.
+            let Ok(_lock) = repo.alone() else { continue };
             self.sweep(&repo, &mut removed)?;
         }
         Ok(removed)

@@ -18,7 +18,7 @@ const MODEL: &str = "org/killed";
 
 /// Bytes per connection and kill that may have to come again: what the kernel and the client hold that
 /// was sent and not yet written.
-const IN_FLIGHT: u64 = 12 << 20;
+const IN_FLIGHT: u64 = 2 << 20;
 
 fn child(room: &Room) -> Child {
     Command::new(env::current_exe().unwrap())

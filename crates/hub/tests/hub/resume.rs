@@ -134,6 +134,26 @@ fn h6_a_branch_that_moves_while_it_is_listed_changes_nothing() {
 }
 
 #[test]
+fn small_files_and_servers_without_ranges_survive_cuts_too() {
+    let room = Room::new(large(1 << 20));
+    room.fake.quirk(Quirk::Cut { after: 100_000, times: 3 });
+    let heard = Heard::default();
+    let pulled = room.hub().pull(&name("org/large"), &heard).unwrap();
+    assert_eq!(
+        pulled.fetched,
+        pulled.bytes(),
+        "taken up where it broke, though it began without a range"
+    );
+    assert_eq!(heard.restarts(), 0);
+    let room = Room::new(large(SIZE));
+    room.fake.quirk(Quirk::IgnoreRange);
+    room.fake.quirk(Quirk::Cut { after: 10 << 20, times: 2 });
+    let heard = Heard::default();
+    room.hub().pull(&name("org/large"), &heard).unwrap();
+    assert!(heard.restarts() >= 1);
+}
+
+#[test]
 fn rotten_leftovers_are_noticed_by_the_hash() {
     let room = Room::new(large(SIZE));
     interrupted(&room, 3 << 20);

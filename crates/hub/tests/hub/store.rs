@@ -96,6 +96,16 @@ fn what_nobody_leads_to_is_pruned_but_not_what_is_being_fetched() {
     assert_eq!((removed.blobs, removed.bytes), (2, 17));
     assert!(blobs.join(format!("{busy}.freehold.incomplete")).exists());
     assert!(hub.find(&name(MODEL), Trust::Nothing).unwrap().is_some());
+    // While a model is pulled, it is neither swept nor removed.
+    let pull =
+        fs::File::open(room.cache().join(".locks/models--org--model-GGUF/freehold.lock")).unwrap();
+    pull.lock_shared().unwrap();
+    fs::write(blobs.join("d".repeat(64)), [0; 3]).unwrap();
+    assert_eq!(hub.store().prune().unwrap().blobs, 0);
+    assert!(matches!(
+        hub.store().remove(&hub.held(&name(MODEL)).unwrap(), None),
+        Err(Error::Busy { .. })
+    ));
 }
 
 #[test]
