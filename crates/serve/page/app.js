@@ -1,20 +1,23 @@
 // What the page knows and does. Views draw it, `net` carries it; nothing else changes it.
 //
 // A conversation is a tree of messages kept on the server. Each change is put into the outbox at once and shown at
-// once, so that a slow or absent server never holds up what a person does.
+// once, so that a slow or absent server never holds up what a person does. The list and the drawing are in `app/`.
 
-import { $, copyText, download, h, throttle } from './dom.js';
+import { drawing } from './app/draw.js';
+import { listing } from './app/list.js';
+import { $, copyText, throttle } from './dom.js';
 import { newId } from './net/api.js';
 import { Outbox } from './net/outbox.js';
 import { requestFor, titleOf } from './state/settings.js';
 import { Tree } from './state/tree.js';
 import { Turn } from './state/turn.js';
-import { count } from './state/format.js';
-import { askForKey, askForName, askToDelete } from './view/dialogs.js';
+import { askForKey } from './view/dialogs.js';
 
 const MODEL = 'freehold.model';
 
 export class App {
+
+
   constructor(api, views) {
     this.api = api;
     this.views = views; // { messages, sidebar, composer, settings, announcer }
@@ -26,6 +29,7 @@ export class App {
     this.known = new Map(); // conversations met in this visit
     this.defaults = {};
     this.follow = true;
+    this.routed = 0;
     this.outbox = new Outbox((kind, trouble) => this.outboxSays(kind, trouble));
     this.growSoon = throttle(50, () => this.grow());
     this.open = this.blank();
@@ -59,24 +63,20 @@ export class App {
     }
   }
 
-  async refresh() {
-    const q = this.q;
-    const page = await this.api.conversations({ q });
-    if (q !== this.q) return;
-    this.entries = page.data;
-    this.next = page.next ?? null;
-    this.drawList();
-  }
-
   /** Follows the address: `#/c/<id>` is a conversation, anything else a new one. */
   async route(first = false) {
+    const turn = ++this.routed;
     const id = /^#\/c\/([\w-]{1,64})$/.exec(location.hash)?.[1];
     if (!id) {
       if (this.open.tree.current !== null) this.open = this.blank();
     } else if (id !== this.open.id) {
       try {
-        this.open = this.known.get(id) ?? (await this.fetched(id));
+        const found = await this.current(id);
+        // Somebody has gone elsewhere meanwhile.
+        if (turn !== this.routed) return;
+        this.open = found;
       } catch (trouble) {
+        if (turn !== this.routed) return;
         if (trouble.kind !== 'gone') return this.met(trouble);
         this.toast('This conversation is not here (any more).');
         history.replaceState(null, '', '#/');
@@ -86,7 +86,37 @@ export class App {
     this.follow = true;
     this.draw();
     this.scroll();
+    // What was out of sight is measured only once it is drawn.
+    requestAnimationFrame(() => this.scroll());
     if (!document.querySelector('dialog[open]') && (first || !$('#sidebar').contains(document.activeElement))) this.views.composer.focus();
+  }
+
+  /** The conversation `id` as the server has it; as this window has it while that is newer or all there is. */
+  async current(id) {
+    const known = this.known.get(id);
+    if (known && (this.turns.has(id) || !this.outbox.empty)) return known;
+    try {
+      return await this.fetched(id);
+    } catch (trouble) {
+      if (known && trouble.kind === 'lost') return known;
+      throw trouble;
+    }
+  }
+
+  /** Looks again after a while away: another window may have gone on. */
+  async lookAgain() {
+    if (this.looking) return;
+    try {
+      await this.refresh();
+      const { id, stored } = this.open;
+      if (!stored || this.busy || !this.outbox.empty || document.querySelector('.editor')) return;
+      const fresh = await this.fetched(id);
+      if (this.open.id !== id || this.busy) return;
+      this.open = fresh;
+      this.draw();
+    } catch (trouble) {
+      this.met(trouble);
+    }
   }
 
   async fetched(id) {
@@ -120,7 +150,8 @@ export class App {
   }
 
   ask(conversation, parent, text) {
-    if (!conversation.title) conversation.title = titleOf(text);
+    conversation.title ||= titleOf(text);
+    conversation.settings.model = this.model;
     const message = conversation.tree.add({ id: newId(), parent, role: 'user', content: text, reasoning: '', state: 'done', created: Date.now() });
     this.storeConversation(conversation);
     this.store(conversation, message);
@@ -213,11 +244,8 @@ export class App {
   }
 
   storeConversation(conversation) {
-    const { title } = conversation;
-    const settings = { ...conversation.settings, model: this.model };
-    conversation.settings = settings;
     conversation.stored = true;
-    this.outbox.put(`conversation ${conversation.id}`, this.saver(conversation, () => ({ title, settings })));
+    this.outbox.put(`conversation ${conversation.id}`, this.saver(conversation, () => ({ title: conversation.title, settings: conversation.settings })));
   }
 
   store(conversation, message) {
@@ -245,109 +273,12 @@ export class App {
     this.outbox.flush();
   }
 
-  // ---- the list
-
-  touch(conversation) {
-    const entry = { id: conversation.id, title: conversation.title, updated: Date.now() };
-    this.entries = [entry, ...this.entries.filter((e) => e.id !== conversation.id)];
-    if (conversation === this.open && location.hash !== `#/c/${conversation.id}`) history.pushState(null, '', `#/c/${conversation.id}`);
-    this.drawList();
-  }
-
-  async search(q) {
-    this.q = q;
-    try {
-      await this.refresh();
-      if (q) this.views.announcer.say(this.entries.length === 1 ? '1 conversation found.' : `${this.entries.length} conversations found.`);
-    } catch (trouble) {
-      this.met(trouble);
-    }
-  }
-
-  async more() {
-    try {
-      const page = await this.api.conversations({ q: this.q, before: this.next });
-      const have = new Set(this.entries.map((e) => e.id));
-      this.entries.push(...page.data.filter((e) => !have.has(e.id)));
-      this.next = page.next ?? null;
-      this.drawList();
-    } catch (trouble) {
-      this.met(trouble);
-    }
-  }
-
-  async rename(entry) {
-    const title = await askForName($('#name-dialog'), entry.title);
-    if (!title || title === entry.title) return;
-    entry.title = title;
-    const conversation = this.known.get(entry.id) ?? (this.open.id === entry.id ? this.open : null);
-    if (conversation) conversation.title = title;
-    this.outbox.put(`conversation ${entry.id}`, (options) => this.api.saveConversation(entry.id, { title }, options));
-    this.drawList();
-    this.drawTitle();
-  }
-
-  async remove(entry) {
-    if (!(await askToDelete($('#delete-dialog'), entry.title))) return;
-    try {
-      this.turns.get(entry.id)?.stop();
-      this.outbox.forget(`message ${entry.id}`);
-      this.outbox.forget(`conversation ${entry.id}`);
-      await this.outbox.settled();
-      await this.api.deleteConversation(entry.id);
-    } catch (trouble) {
-      if (trouble.kind !== 'gone') return this.toast(`${trouble.title} ${trouble.detail}`);
-    }
-    this.known.delete(entry.id);
-    this.entries = this.entries.filter((e) => e.id !== entry.id);
-    if (this.open.id === entry.id) {
-      history.replaceState(null, '', '#/');
-      this.open = this.blank();
-      this.draw();
-    }
-    this.drawList();
-    this.toast('Deleted');
-    $('#new').focus();
-  }
-
   fresh() {
     if (location.hash.length > 2) history.pushState(null, '', '#/');
     this.open = this.blank();
     this.draw();
     this.drawList();
     this.views.composer.area.focus();
-  }
-
-  // ---- files
-
-  async export(entry, format) {
-    try {
-      await this.outbox.settled();
-      const text = await this.api.exported(entry?.id, format);
-      const name = (entry?.title ?? 'conversations').replace(/[^\p{L}\p{N} _-]+/gu, '').trim().slice(0, 60) || 'conversation';
-      if (format === 'markdown') download(`${name}.md`, text, 'text/markdown');
-      else download(`${name}.json`, text, 'application/json');
-    } catch (trouble) {
-      this.toast(`${trouble.title} ${trouble.detail ?? ''}`);
-    }
-  }
-
-  /** Takes in a file; returns what went wrong in words, or nothing. */
-  async import(file) {
-    let value;
-    try {
-      value = JSON.parse(await file.text());
-    } catch {
-      return 'This file is not JSON.';
-    }
-    try {
-      const { imported } = await this.api.imported(value);
-      await this.refresh();
-      this.toast(imported === 1 ? '1 conversation imported' : `${count(imported)} conversations imported`);
-      return '';
-    } catch (trouble) {
-      return `${trouble.title} ${trouble.detail}`;
-    }
   }
 
   // ---- settings, model, key
@@ -417,84 +348,6 @@ export class App {
     if (await this.load()) this.toast('Connected again');
   }
 
-  // ---- drawing
-
-  draw() {
-    const { tree } = this.open;
-    const turn = this.turns.get(this.open.id);
-    const path = tree.path();
-    this.views.messages.show(tree, path, turn?.message.id ?? null);
-    $('#welcome').hidden = path.length > 0;
-    this.views.composer.belongTo(this.open.stored || path.length ? this.open.id : '');
-    this.views.composer.working(!!turn);
-    this.drawTitle();
-    this.drawModels();
-    this.drawList();
-    this.drawGauge();
-    this.nearEnd();
-  }
-
-  grow() {
-    const turn = this.turns.get(this.open.id);
-    if (!turn) return;
-    this.views.messages.grow(turn.message);
-    this.views.announcer.grow(turn.message.content);
-    this.scroll();
-  }
-
-  drawTitle() {
-    const title = this.open.title || 'New conversation';
-    $('#title').textContent = title;
-    document.title = this.open.title ? `${this.open.title} · Freehold` : 'Freehold';
-  }
-
-  drawList() {
-    this.views.sidebar.show(this.entries, { open: this.open.id, busy: new Set(this.turns.keys()), q: this.q, more: this.next !== null });
-  }
-
-  drawModels() {
-    const select = $('#model');
-    const ids = this.models.map((m) => [m.id, m.loaded]);
-    if (JSON.stringify(ids) !== select.dataset.ids) {
-      select.dataset.ids = JSON.stringify(ids);
-      select.replaceChildren(...(ids.length ? this.models.map((m) => h('option', { value: m.id }, m.loaded ? m.id : `${m.id} (not loaded yet)`)) : [h('option', { value: '' }, 'No model')]));
-      select.disabled = ids.length === 0;
-    }
-    select.value = this.model;
-    const model = this.models.find((m) => m.id === this.model);
-    select.title = model ? ['Model', ...model.facts].join(' · ') : 'Model';
-    const reads = model?.context ? `${model.id} reads up to ${count(model.context)} tokens at a time.` : '';
-    $('#promise').textContent = `${reads} What you write stays on this server.`.trim();
-  }
-
-  drawGauge() {
-    const last = this.open.tree.path().reverse().find((m) => m.stats?.prompt_tokens !== undefined);
-    const gauge = $('#gauge');
-    gauge.hidden = !last;
-    if (!last) return;
-    const used = last.stats.prompt_tokens + (last.stats.completion_tokens ?? 0);
-    const room = this.models.find((m) => m.id === this.model)?.context;
-    $('#gauge-text').textContent = room ? `${count(used)} of ${count(room)} tokens` : `${count(used)} tokens`;
-    gauge.title = 'How much of what the model can read this conversation fills';
-    $('.gauge-track', gauge).hidden = !room;
-    $('#gauge-fill').style.width = `${Math.min(100, room ? (100 * used) / room : 0)}%`;
-    gauge.toggleAttribute('data-full', !!room && used > 0.9 * room);
-  }
-
-  scroll() {
-    const main = $('#main');
-    if (this.follow) main.scrollTop = main.scrollHeight;
-    this.nearEnd();
-  }
-
-  /** Whether the end is in sight; asked when a person scrolls. */
-  nearEnd(byPerson = false) {
-    const main = $('#main');
-    const near = main.scrollHeight - main.scrollTop - main.clientHeight < 90;
-    if (byPerson) this.follow = near;
-    $('#latest').hidden = near || main.scrollHeight - main.scrollTop - main.clientHeight < 300;
-  }
-
   async copyLast() {
     const last = this.open.tree.path().reverse().find((m) => m.role === 'assistant' && m.content);
     if (last && (await copyText(last.content))) this.toast('Answer copied');
@@ -504,19 +357,9 @@ export class App {
     const last = this.open.tree.path().reverse().find((m) => m.role === 'user');
     if (last && !this.busy) this.views.messages.view(last.id).edit();
   }
-
-  banner(text, label, act) {
-    const banner = $('#banner');
-    banner.hidden = !text;
-    banner.replaceChildren(text ?? '', ...(label ? [h('button', { type: 'button', class: 'quiet', on: { click: act } }, label)] : []));
-  }
-
-  toast(text) {
-    const toast = h('div', { class: 'toast' }, text);
-    $('#toasts').replaceChildren(toast);
-    setTimeout(() => toast.remove(), 3500);
-  }
 }
+
+Object.assign(App.prototype, listing, drawing);
 
 function remembered() {
   try {

@@ -58,7 +58,10 @@ $('#show-sidebar').addEventListener('click', () => showSidebar(true));
 $('#hide-sidebar').addEventListener('click', () => showSidebar(false));
 $('#backdrop').addEventListener('click', () => showSidebar(false));
 $('#list').addEventListener('click', (event) => {
-  if (narrow.matches && event.target.closest('a')) showSidebar(false);
+  if (!event.target.closest('a')) return;
+  if (narrow.matches) showSidebar(false);
+  // Who came by pointer goes on by typing; who came by key stays in the list.
+  else if (event.detail > 0) composer.focus();
 });
 $('#sidebar').addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && narrow.matches && sidebarShown() && !document.querySelector('.menu:popover-open')) {
@@ -146,8 +149,7 @@ addEventListener('popstate', () => app.route());
 let left = 0;
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) left = Date.now();
-  // Another window may have added to the list meanwhile.
-  else if (Date.now() - left > 20_000 && !app.looking) app.refresh().catch((trouble) => app.met(trouble));
+  else if (Date.now() - left > 20_000) app.lookAgain();
 });
 addEventListener('pagehide', () => app.leave());
 addEventListener('online', () => app.looking || app.load());

@@ -71,8 +71,8 @@ pub(crate) fn answer(path: &str, request: &HeaderMap) -> Option<Response<Body>> 
 /// The first half of a file's SHA-256, as an entity tag.
 fn tag(bytes: &[u8]) -> String {
     let hash = Sha256::digest(bytes);
-    let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{hex}\"")
+    let half = hash.iter().take(16).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+    format!("\"{half:032x}\"")
 }
 
 fn content_type(path: &str) -> &'static str {
@@ -153,6 +153,15 @@ mod tests {
             for word in words {
                 assert!(!text.contains(word), "{} holds {word}", asset.path);
             }
+        }
+    }
+
+    #[test]
+    fn the_browser_is_told_of_every_file_at_once() {
+        let index = ASSETS.iter().find(|asset| asset.path == "index.html").unwrap();
+        let index = std::str::from_utf8(index.bytes).unwrap();
+        for asset in ASSETS.iter().filter(|asset| asset.path != "index.html") {
+            assert!(index.contains(&format!("\"page/{}\"", asset.path)), "{}", asset.path);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Conversations as files: all branches as JSON, the path that is shown as Markdown.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt::Write};
 
 use serde_json::{Value as Json, json};
 
@@ -19,14 +19,14 @@ pub(crate) fn bundle(all: &[Conversation]) -> Json {
 pub(crate) fn markdown(one: &Conversation) -> String {
     let mut out = format!("# {}\n", one.title);
     if let Some(system) = one.settings.get("system").and_then(Json::as_str) {
-        out.push_str(&format!("\n## System\n\n{}\n", system.trim()));
+        write!(out, "\n## System\n\n{}\n", system.trim()).expect("a String takes all");
     }
     for message in path(one) {
         let name = match message.role {
             Role::User => "You".to_owned(),
             Role::Assistant => message.model.clone().unwrap_or_else(|| "Answer".to_owned()),
         };
-        out.push_str(&format!("\n## {name}\n\n{}\n", message.content.trim()));
+        write!(out, "\n## {name}\n\n{}\n", message.content.trim()).expect("a String takes all");
     }
     out
 }

@@ -11,6 +11,8 @@ macro_rules! asset {
 /// Every file.
 pub(super) const ASSETS: &[Asset] = &[
     asset!("app.js"),
+    asset!("app/draw.js"),
+    asset!("app/list.js"),
     asset!("dom.js"),
     asset!("icon.svg"),
     asset!("index.html"),

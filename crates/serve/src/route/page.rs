@@ -1,4 +1,8 @@
 //! The server's own page: its files, and the conversations it keeps.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "a handler takes its call by value, as the table has it"
+)]
 
 pub(super) mod conversations;
 pub(super) mod files;

@@ -462,8 +462,9 @@ if (scripted) {
       const before = (await answers(page).last().innerText()).length;
       await page.waitForFunction((n) => [...document.querySelectorAll('.message.assistant')].at(-1).innerText.length > n + 20, before);
       await page.goBack();
-      ok(/aside/.test(await page.innerText('.message.user .bubble')), 'back is back');
+      await page.waitForFunction(() => /aside/.test(document.querySelector('.message.user .bubble').innerText));
       await page.goForward();
+      await page.waitForSelector('#stop:visible');
       await page.keyboard.press('Escape');
       await idle(page);
       await page.close();

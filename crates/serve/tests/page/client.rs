@@ -40,20 +40,19 @@ impl Client {
     ) -> Answer {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+        let mut lines = vec![format!("{method} {path} HTTP/1.1"), "Connection: close".to_owned()];
         if !headers.iter().any(|(name, _)| *name == "Host") {
-            head += &format!("Host: {}\r\n", self.address);
+            lines.push(format!("Host: {}", self.address));
         }
         if let Some(key) = &self.key {
-            head += &format!("Authorization: Bearer {key}\r\n");
+            lines.push(format!("Authorization: Bearer {key}"));
         }
         if !body.is_empty() {
-            head +=
-                &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+            lines.push("Content-Type: application/json".to_owned());
+            lines.push(format!("Content-Length: {}", body.len()));
         }
-        for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
-        }
+        lines.extend(headers.iter().map(|(name, value)| format!("{name}: {value}")));
+        let head = lines.join("\r\n") + "\r\n";
         // A server that refuses early may close before it has read all of it.
         let _ = stream.write_all(format!("{head}\r\n{body}").as_bytes());
         let mut bytes = vec![];

@@ -2,6 +2,8 @@
 //! one (`FREEHOLD_TEST_NODE_MODULES` names a folder with playwright-core and axe-core), and its
 //! scripts under Node where there is that.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod client;
 mod scripted;
 
@@ -30,7 +32,9 @@ impl Running {
         server.load_first().unwrap();
         let (address, stop) = (server.address(), Stop::new());
         let told = stop.clone();
-        let thread = std::thread::spawn(move || drop(server.run(&told)));
+        let thread = std::thread::spawn(move || {
+            server.run(&told);
+        });
         Running { address, stop, thread: Some(thread) }
     }
 
