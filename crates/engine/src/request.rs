@@ -1,6 +1,9 @@
 //! What is asked of the engine, and what it tells.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use crate::{
     Constraint, Error,
@@ -41,8 +44,8 @@ pub enum Overflow {
     },
 }
 
-/// Text to continue.
-#[derive(Clone, Debug)]
+/// Text to continue. Its debug form tells neither prompt nor salt, so that no log can.
+#[derive(Clone)]
 pub struct Request {
     /// The prompt's tokens.
     pub prompt: Vec<u32>,
@@ -104,6 +107,22 @@ impl Request {
             priority: Priority::Normal,
             deadline: None,
         }
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("prompt_tokens", &self.prompt.len())
+            .field("max_tokens", &self.max_tokens)
+            .field("min_tokens", &self.min_tokens)
+            .field("choices", &self.choices)
+            .field("constraint", &self.constraint)
+            .field("prompt_logprobs", &self.prompt_logprobs)
+            .field("overflow", &self.overflow)
+            .field("tenant", &self.tenant)
+            .field("priority", &self.priority)
+            .finish_non_exhaustive()
     }
 }
 

@@ -331,7 +331,10 @@ impl Scheduler {
             self.tenants.charge(&sequence.terms, part.rows as u64 + TOKEN_COST * tokens);
             self.pages.seal(&mut sequence.held, &sequence.ids, sequence.computed);
         }
-        for fork in forks {
+        for mut fork in forks {
+            if fork.has_outgrown(&self.file.model().graph.ropes) {
+                fork.begin_anew(&self.file.model().graph.ropes);
+            }
             self.metrics.forks += 1;
             self.metrics.generated_tokens += fork.usage.completion_tokens as u64;
             self.enter(fork);
@@ -374,21 +377,14 @@ impl Scheduler {
         let ropes = &file.model().graph.ropes;
         let mut index = 0;
         while index < self.running.len() {
-            let sequence = &self.running[index];
-            let crossed = sequence.outcome.is_none() && sequence.has_crossed(ropes);
-            if !crossed && !sequence.must_shift() {
+            if self.running[index].has_outgrown(ropes) {
+                let mut sequence = self.running.remove(index);
+                self.pages.release(&mut sequence.held, &sequence.ids, sequence.computed);
+                sequence.begin_anew(ropes);
+                self.queue.push(sequence);
+            } else {
                 index += 1;
-                continue;
             }
-            let mut sequence = self.running.remove(index);
-            self.pages.release(&mut sequence.held, &sequence.ids, sequence.computed);
-            sequence.shift();
-            if crossed {
-                sequence.turn_anew(ropes);
-            }
-            sequence.computed = 0;
-            sequence.put_back = true;
-            self.queue.push(sequence);
         }
     }
 

@@ -289,29 +289,34 @@ impl Sequence {
         last.saturating_sub(self.ids.len()).min(tokens)
     }
 
+    /// Whether what is cached of it no longer serves.
+    pub(crate) fn has_outgrown(&self, ropes: &[Rope]) -> bool {
+        self.outcome.is_none() && (self.has_crossed(ropes) || self.must_shift())
+    }
+
     /// Whether it has outgrown the rotation it was computed with.
-    pub(crate) fn has_crossed(&self, ropes: &[Rope]) -> bool {
+    fn has_crossed(&self, ropes: &[Rope]) -> bool {
         let mut ends = ropes.iter().filter_map(Rope::crossing);
         ends.any(|at| self.rope_length <= at && self.ids.len() > at)
     }
 
     /// Whether the context is full and old text may go.
-    pub(crate) fn must_shift(&self) -> bool {
+    fn must_shift(&self) -> bool {
         let shifts = matches!(self.terms.overflow, Overflow::Shift { .. });
-        self.outcome.is_none() && shifts && self.ids.len() >= self.terms.context
+        shifts && self.ids.len() >= self.terms.context
     }
 
-    /// Drops old text where it must.
-    pub(crate) fn shift(&mut self) {
+    /// Drops old text and takes on another rotation where it must. It must hold no pages.
+    pub(crate) fn begin_anew(&mut self, ropes: &[Rope]) {
         if let (true, Overflow::Shift { keep }) = (self.must_shift(), self.terms.overflow) {
             shift(&mut self.ids, keep, self.terms.context);
         }
-    }
-
-    /// Takes on the rotation of its present length. It must hold no pages.
-    pub(crate) fn turn_anew(&mut self, ropes: &[Rope]) {
-        self.rope_length = self.ids.len();
-        self.held = turned(self.held.domain(), ropes, self.rope_length);
+        if self.has_crossed(ropes) {
+            self.rope_length = self.ids.len();
+            self.held = turned(self.held.domain(), ropes, self.rope_length);
+        }
+        self.computed = 0;
+        self.put_back = true;
     }
 
     /// Tells how it ended, and the answers that never began.

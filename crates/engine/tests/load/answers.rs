@@ -1,13 +1,13 @@
 //! What one request may ask for: constraints, several answers, log-probabilities, no answer at all.
 
 use engine::{
-    Allowed, Constraint, ConstraintError, Engine, Event, FinishReason, Policy, PrefixCache,
-    Request,
+    Allowed, Constraint, ConstraintError, Engine, Event, FinishReason, Overflow, Policy,
+    PrefixCache, Request,
     sampler::{LogSoftmax, SamplerSettings, TokenSet, top_logprobs},
 };
 
 use crate::{
-    Fault, Faulty, VOCAB, assert_nothing_held, file, load, prompt, settings, tokens,
+    CONTEXT, Fault, Faulty, VOCAB, assert_nothing_held, file, load, prompt, settings, tokens,
     traffic::Alternate,
 };
 
@@ -154,6 +154,28 @@ fn the_first_of_several_answers_is_the_one_alone_and_the_prompt_is_computed_once
         let again = run(&mut engine, Request { choices: 5, salt: vec![2], ..request(3) });
         assert_eq!(all, (0..5).map(|choice| tokens(&again, choice)).collect::<Vec<_>>());
         assert_nothing_held(&engine);
+    }
+}
+
+/// Where the first token crosses into another rotation, or fills the context, it does so for all answers.
+#[test]
+fn answers_cross_lengths_alike() {
+    for (model, length, overflow) in [
+        ("phi3_longrope_part", 32, Overflow::Refuse),
+        ("llama_biases", CONTEXT - 1, Overflow::Shift { keep: 3 }),
+    ] {
+        let mut engine = load(&file(model), &settings(8, 16, 64), Policy::default());
+        let greedy = Request {
+            max_tokens: Some(20),
+            sampler: SamplerSettings::greedy(),
+            overflow,
+            choices: 3,
+            ..Request::new(prompt(length, 2))
+        };
+        let events = run(&mut engine, greedy);
+        let first = tokens(&events, 0);
+        assert_eq!(first.len(), 20);
+        assert_eq!([tokens(&events, 1), tokens(&events, 2)], [first.clone(), first], "{model}");
     }
 }
 

@@ -108,11 +108,14 @@ pub(crate) fn request(random: &mut Random) -> Request {
     }
 }
 
+/// Tokens and their log-probabilities.
+type Top = Vec<(u32, u64)>;
+
 /// Everything told of one answer, floats as bits, without what may depend on company.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Told {
-    pub(crate) tokens: Vec<(u32, Option<u64>, Vec<(u32, u64)>)>,
-    pub(crate) prompt: Vec<(usize, u32, Option<u64>, Vec<(u32, u64)>)>,
+    pub(crate) tokens: Vec<(u32, Option<u64>, Top)>,
+    pub(crate) prompt: Vec<(usize, u32, Option<u64>, Top)>,
     pub(crate) end: Option<(FinishReason, usize, usize)>,
     pub(crate) failure: Option<String>,
 }
