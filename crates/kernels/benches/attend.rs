@@ -57,7 +57,8 @@ const MODELS: [Model; 4] = [
 ];
 
 fn main() {
-    let small = std::env::args().all(|arg| arg != "--bench");
+    let given = |wanted: &str| std::env::args().any(|arg| arg == wanted);
+    let small = !given("--bench") || given("--test");
     let threads = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(2);
     for isa in Isa::available().into_iter().rev() {
         if isa == Isa::Scalar && !small {

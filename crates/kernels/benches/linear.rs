@@ -113,12 +113,13 @@ fn plan() -> Plan {
     let mut shapes = Vec::new();
     let mut rows = Vec::new();
     let mut mib = 256;
-    let (mut isa, mut threads, mut large) = (Isa::best(), 2, false);
+    let (mut isa, mut threads, mut large, mut small) = (Isa::best(), 2, false, false);
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut value = || args.next().expect("a value after the option");
         match arg.as_str() {
             "--bench" => large = true,
+            "--test" => small = true,
             "--isa" => isa = value().parse().expect("an instruction set"),
             "--threads" => threads = value().parse().expect("a number"),
             "--set" => mib = value().parse().expect("a number"),
@@ -131,6 +132,7 @@ fn plan() -> Plan {
             name => formats.extend(quant::by_name(name)),
         }
     }
+    large &= !small;
     if formats.is_empty() {
         let fast = [
             "Q8_0", "Q4_0", "Q4_K", "Q6_K", "F32", "F16", "BF16", "Q4_1", "Q5_0", "Q5_1", "Q2_K",

@@ -18,7 +18,7 @@ use quant::Format;
 const FORMATS: [&str; 11] =
     ["Q8_0", "Q4_0", "Q4_K", "Q6_K", "Q5_K", "Q3_K", "Q2_K", "IQ4_XS", "MXFP4", "BF16", "F32"];
 
-/// What is measured: a small model's matrix and cache, or next to nothing under `cargo test`.
+/// What is measured: a small model's matrix and cache, or next to nothing.
 #[derive(Clone, Copy)]
 struct Size {
     outs: usize,
@@ -29,8 +29,14 @@ struct Size {
     depth: usize,
 }
 
+/// Whether this run measures, and does not only see that everything runs (`cargo test`, `-- --test`).
+fn measured() -> bool {
+    let given = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+    given("--bench") && !given("--test")
+}
+
 fn size() -> Size {
-    if std::env::args().any(|argument| argument == "--bench") {
+    if measured() {
         Size { outs: 2048, ins: 2048, set: 128 << 20, rows: 64, depth: 2048 }
     } else {
         Size { outs: 64, ins: 256, set: 0, rows: 5, depth: 40 }

@@ -9,9 +9,15 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use quant::FORMATS;
 
-/// As many values as fit a first-level cache beside their blocks; a handful under `cargo test`.
+/// Whether this run measures, and does not only see that everything runs (`cargo test`, `-- --test`).
+fn measured() -> bool {
+    let given = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+    given("--bench") && !given("--test")
+}
+
+/// As many values as fit a first-level cache beside their blocks, or a handful.
 fn values() -> usize {
-    if std::env::args().any(|argument| argument == "--bench") { 4096 } else { 256 }
+    if measured() { 4096 } else { 256 }
 }
 
 fn decode(c: &mut Criterion) {

@@ -10,7 +10,8 @@ use quant::{FORMATS, Format};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let full = arguments.iter().any(|argument| argument == "--bench");
+    let given = |wanted: &str| arguments.iter().any(|argument| argument == wanted);
+    let full = given("--bench") && !given("--test");
     let wanted = arguments.iter().find(|argument| !argument.starts_with('-'));
     let (count, least) =
         if full { (1 << 22, Duration::from_millis(200)) } else { (1 << 12, Duration::ZERO) };

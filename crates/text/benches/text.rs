@@ -27,8 +27,10 @@ const TEMPLATE: &str = "{%- if messages[0].role != 'system' -%}<|system|>\nYou h
     {{- '<|' ~ message.role ~ '|>\\n' ~ message.content | trim ~ '<|end|>\\n' -}}{%- endfor -%}\
     {%- if add_generation_prompt -%}{{- '<|assistant|>\\n' -}}{%- endif -%}";
 
+/// Whether this run measures, and does not only see that everything runs (`cargo test`, `-- --test`).
 fn measured() -> bool {
-    std::env::args().any(|argument| argument == "--bench")
+    let given = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+    given("--bench") && !given("--test")
 }
 
 fn tokenize(c: &mut Criterion) {
