@@ -5,6 +5,7 @@
 //! too. What was learned of a model is kept under `FREEHOLD_HOME/facts`, so that judging it later needs
 //! no network.
 
+mod house;
 mod sheet;
 mod shelf;
 
@@ -145,21 +146,17 @@ fn memory(app: &App, checkpoint: Checkpoint) -> Option<u64> {
 }
 
 fn of_path(located: &Located) -> Known {
+    if located.is_house() {
+        let mut known = Known::new(&located.source, house::facts(&located.name));
+        known.remote_code = RemoteCode::Absent;
+        known.formats = vec![Format::Gguf];
+        return known;
+    }
     let path = &located.path;
     let is_folder = path.is_dir();
     let root = if is_folder { path.as_path() } else { path.parent().unwrap_or(Path::new(".")) };
     let files = if is_folder { listed(root) } else { one(path) };
     let read = |name: &str, max: u64| read_file(&root.join(name), max);
-    let mut known = Known::new(&located.source, policy::Facts::default());
-    known.facts.id.clone_from(&located.name);
-    if located.is_house() {
-        // Its licence is this program's own decision, stated in its card.
-        let card = Card { license: vec!["apache-2.0".to_owned()], ..Card::default() };
-        known.facts.card = Some(card);
-        known.remote_code = RemoteCode::Absent;
-        known.formats = vec![Format::Gguf];
-        return known;
-    }
     let mut facts = facts(&located.name, None, files, &read, None);
     if !is_folder {
         // What lies beside a single file need not belong to it.
@@ -167,11 +164,10 @@ fn of_path(located: &Located) -> Known {
         facts.texts.clear();
     }
     let disk = facts.files.iter().map(|file| file.bytes).sum();
-    let code = code_of(&read).unwrap_or(known.remote_code);
-    known = Known::new(&located.source, facts);
+    let mut known = Known::new(&located.source, facts);
     known.budget.disk_bytes = Some(disk);
     if known.remote_code == RemoteCode::Unknown && is_folder {
-        known.remote_code = code;
+        known.remote_code = code_of(&read).unwrap_or(RemoteCode::Unknown);
     }
     known
 }

@@ -140,7 +140,8 @@ impl Owned {
     /// with machines as busy as they may be.
     ///
     /// Both a machine's standing cost and its capacity grow with the number of machines, so whether
-    /// there is such a number is decided by the first machine.
+    /// there is such a number is decided by the first machine. Just beyond what some machines take
+    /// the next one stands nearly idle, and owning may be dearer again for a while.
     pub fn break_even(&self, rented: &Rented, load: &Load) -> Option<f64> {
         let standing = self.cost(&load.with(0.0)).total_month / MONTH_DAYS;
         let each = self.request_seconds(load) * (self.watts_busy - self.watts_idle) / 3.6e6

@@ -46,11 +46,16 @@ impl Command for Openness {
 }
 
 fn page(standing: &Standing, colours: Colours) -> String {
-    let class = standing.class.map_or("no class", |class| class.label());
-    let proven = standing.proven.map_or("no class", |class| class.label());
+    let framework = match (standing.class, standing.proven) {
+        (None, _) => "no class can be reached with what is there".to_owned(),
+        (Some(most), None) => format!("at most {}; none proven", most.label()),
+        (Some(most), Some(proven)) => {
+            format!("at most {}; proven {}", most.label(), proven.label())
+        }
+    };
     let level = format!("{} of 6: {}", standing.level.number(), standing.level.means());
     let mut parts = vec![format!(
-        "{}\n{level}\nModel Openness Framework: at most {class}; proven {proven}",
+        "{}\n{level}\nModel Openness Framework: {framework}",
         colours.bold(&standing.model)
     )];
     let mut table = Table::new([

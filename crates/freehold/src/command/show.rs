@@ -250,9 +250,12 @@ fn terms(report: &Report, colours: Colours) -> String {
     for finding in &report.findings {
         lines.push(colours.yellow(&format!("          {}: {}", finding.model, finding.says)));
     }
-    let class = report.openness.class.map_or("no class", |class| class.label());
+    let class = match report.openness.class {
+        Some(class) => format!("; at most {}", class.label()),
+        None => String::new(),
+    };
     lines.push(format!(
-        "openness  {} of 6, {}; at most {class}",
+        "openness  {} of 6, {}{class}",
         report.openness.level.number(),
         report.openness.level.means()
     ));
