@@ -1,6 +1,7 @@
 //! One question answered: prompt, constraint, engine, and text back, with its books kept.
 
 mod decode;
+pub(crate) mod whole;
 
 use std::{
     ops::ControlFlow,

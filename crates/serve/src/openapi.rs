@@ -119,10 +119,15 @@ fn responses(route: &Route) -> Json {
     let content = match route.answer {
         Answer::Text => json!({"text/plain": {"schema": {"type": "string"}}}),
         Answer::Json(name) => json!({"application/json": {"schema": reference(name)}}),
-        Answer::JsonOrEvents(name, _) => json!({
-            "application/json": {"schema": reference(name)},
-            "text/event-stream": {"schema": {"type": "string"}},
-        }),
+        Answer::JsonOrEvents(name, event) => {
+            // Each event's data, or each line, is of this schema.
+            let stream = json!({"schema": {"type": "string"}, "x-item-schema": reference(event)});
+            let kind = match route.family {
+                crate::Family::Ollama => "application/x-ndjson",
+                _ => "text/event-stream",
+            };
+            json!({"application/json": {"schema": reference(name)}, kind: stream})
+        }
     };
     let error = match route.family {
         crate::Family::OpenAi => "Error",

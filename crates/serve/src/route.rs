@@ -1,8 +1,10 @@
 //! The routes, as one table: the router, the check of every request, the OpenAPI document and
 //! `GET /v1/compat` are all made from it. A route is one file and one line in [`ROUTES`].
 
+mod anthropic;
 mod dispatch;
-mod openai;
+mod ollama;
+pub(crate) mod openai;
 mod page;
 mod server;
 
@@ -28,6 +30,15 @@ pub(crate) const ROUTES: &[Route] = &[
     openai::completions::ROUTE,
     openai::models::LIST,
     openai::models::ONE,
+    anthropic::messages::ROUTE,
+    anthropic::count::ROUTE,
+    ollama::chat::ROUTE,
+    ollama::generate::ROUTE,
+    ollama::models::TAGS,
+    ollama::models::SHOW,
+    ollama::models::PS,
+    ollama::models::VERSION,
+    server::infill::ROUTE,
     page::files::INDEX,
     page::files::FILE,
     page::conversations::LIST,

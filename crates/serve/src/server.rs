@@ -238,7 +238,7 @@ impl Server {
             state.log().server("draining", "");
             let drained = async {
                 tokio::time::sleep(settings.drain_delay).await;
-                drop(close.send(true));
+                let _ = close.send(true);
                 drop(tokio::time::timeout(settings.drain_time, connections).await);
             };
             tokio::select! {

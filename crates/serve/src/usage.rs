@@ -9,7 +9,7 @@ use crate::{Error, key};
 
 /// What one answer took.
 #[derive(Clone, Debug, Default)]
-pub struct Record {
+pub(crate) struct Record {
     /// Whose, by the key's id.
     pub key: Option<String>,
     /// The request's id.
@@ -49,7 +49,9 @@ impl Ledger {
             while waiting.blocking_recv_many(&mut batch, 256) > 0 {
                 // A record that cannot be written is dropped with its sender: whoever waits sees it.
                 if write_all(&db, &batch).is_ok() {
-                    batch.drain(..).for_each(|(_, done)| drop(done.send(())));
+                    batch.drain(..).for_each(|(_, done)| {
+                        let _ = done.send(());
+                    });
                 }
                 batch.clear();
             }

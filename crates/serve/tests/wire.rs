@@ -5,6 +5,8 @@
 mod answers;
 #[path = "wire/client.rs"]
 mod client;
+#[path = "wire/families.rs"]
+mod families;
 #[path = "wire/faults.rs"]
 mod faults;
 #[path = "wire/limits.rs"]

@@ -3,5 +3,5 @@
 pub(super) mod chat;
 pub(super) mod completions;
 pub(super) mod models;
-pub(super) mod question;
+pub(crate) mod question;
 mod wire;

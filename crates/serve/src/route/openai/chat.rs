@@ -2,8 +2,6 @@
 
 mod events;
 
-use std::collections::BTreeMap;
-
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value as Json, json};
 
@@ -12,12 +10,15 @@ use super::{
     question, wire,
 };
 use crate::{
-    answer::{Finish, TokenInfo, Told, Usage, What},
+    answer::{Finish, Usage},
     ask::Prompt,
     fault::{Family, Fault, json_response},
     field::{Field, Kind, honoured, neutral, only, shared},
     gate::Access,
-    generate::{self, Answers},
+    generate::{
+        self, Answers,
+        whole::{Call as ToolCall, Whole, gather},
+    },
     id,
     key::{self, Scope},
     model::Model,
@@ -149,18 +150,6 @@ fn most(old: Option<i64>, new: Option<i64>) -> Result<Option<usize>, Fault> {
     }
 }
 
-/// One choice, as far as it has come.
-#[derive(Default)]
-struct Choice {
-    text: String,
-    reasoning: String,
-    calls: BTreeMap<usize, (String, String, String)>,
-    tokens: Vec<TokenInfo>,
-    error: Option<Json>,
-    finish: Option<Finish>,
-    usage: Usage,
-}
-
 /// What went wrong with a call, with its text.
 fn malformed(text: &str, reason: &str) -> Json {
     json!({
@@ -172,91 +161,48 @@ fn malformed(text: &str, reason: &str) -> Json {
     })
 }
 
-impl Choice {
-    fn take(&mut self, told: Told) -> Result<(), Fault> {
-        self.tokens.extend(told.tokens);
-        match told.what {
-            What::Text(text) => self.text += &text,
-            What::Reasoning(text) => self.reasoning += &text,
-            What::CallStart { index, name, id } => {
-                self.calls.insert(index, (id, name, String::new()));
-            }
-            What::CallArguments { index, delta } => {
-                if let Some((_, _, arguments)) = self.calls.get_mut(&index) {
-                    *arguments += &delta;
-                }
-            }
-            What::CallEnd { .. } | What::PromptToken => {}
-            What::Malformed { index, text, reason } => {
-                if let Some(index) = index {
-                    self.calls.remove(&index);
-                }
-                self.error.get_or_insert_with(|| malformed(&text, &reason));
-                self.text += &text;
-            }
-            What::Finished { why, usage } => {
-                self.finish = Some(why);
-                self.usage = usage;
-            }
-            What::Failed(fault) => return Err(fault),
-        }
-        Ok(())
+fn told(whole: Whole, index: usize, model: &Model, logprobs: bool) -> Json {
+    let finish = whole.finish.unwrap_or(Finish::Cancelled);
+    let mut message = Map::new();
+    message.insert("role".to_owned(), json!("assistant"));
+    let silent = whole.text.is_empty() && !whole.calls.is_empty();
+    message.insert("content".to_owned(), if silent { Json::Null } else { json!(whole.text) });
+    if !whole.reasoning.is_empty() {
+        // Clients read either name.
+        message.insert("reasoning_content".to_owned(), json!(whole.reasoning));
+        message.insert("reasoning".to_owned(), json!(whole.reasoning));
     }
-
-    fn json(self, index: usize, model: &Model, logprobs: bool) -> Json {
-        let finish = self.finish.unwrap_or(Finish::Cancelled);
-        let mut message = Map::new();
-        message.insert("role".to_owned(), json!("assistant"));
-        let silent = self.text.is_empty() && !self.calls.is_empty();
-        message.insert("content".to_owned(), if silent { Json::Null } else { json!(self.text) });
-        if !self.reasoning.is_empty() {
-            // Clients read either name.
-            message.insert("reasoning_content".to_owned(), json!(self.reasoning));
-            message.insert("reasoning".to_owned(), json!(self.reasoning));
-        }
-        if !self.calls.is_empty() {
-            let calls = self.calls.into_values().map(|(id, name, arguments)| {
-                json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}})
-            });
-            message.insert("tool_calls".to_owned(), Json::Array(calls.collect()));
-        }
-        message.insert("refusal".to_owned(), Json::Null);
-        let mut choice = json!({
-            "index": index,
-            "message": message,
-            "logprobs": logprobs.then(|| wire::chat_logprobs(model.tokenizer(), &self.tokens)),
-            "finish_reason": finish.openai(),
+    if !whole.calls.is_empty() {
+        let calls = whole.calls.into_values().map(|ToolCall { id, name, arguments }| {
+            json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}})
         });
-        if let Finish::StopText(text) = &finish {
-            choice["stop_reason"] = json!(text);
-        }
-        if let Some(error) = self.error {
-            choice["error"] = error;
-        }
-        choice
+        message.insert("tool_calls".to_owned(), Json::Array(calls.collect()));
     }
+    message.insert("refusal".to_owned(), Json::Null);
+    let mut choice = json!({
+        "index": index,
+        "message": message,
+        "logprobs": logprobs.then(|| wire::chat_logprobs(model.tokenizer(), &whole.tokens)),
+        "finish_reason": finish.openai(),
+    });
+    if let Finish::StopText(text) = &finish {
+        choice["stop_reason"] = json!(text);
+    }
+    if let Some((text, reason)) = &whole.malformed {
+        choice["error"] = malformed(text, reason);
+    }
+    choice
 }
 
 /// The whole answer at once.
-async fn whole(header: &Header, mut answers: Answers, logprobs: bool) -> Result<Json, Fault> {
-    let mut choices: Vec<Choice> = (0..answers.choices).map(|_| Choice::default()).collect();
-    while let Some(told) = answers.next().await {
-        if let Some(choice) = choices.get_mut(told.choice as usize) {
-            choice.take(told)?;
-        }
-    }
-    if choices.iter().any(|choice| choice.finish.is_none()) {
-        return Err(Fault::ours("the answer was cut off"));
-    }
-    if choices.iter().any(|choice| choice.finish == Some(Finish::Cancelled)) {
-        return Err(Fault::unavailable("the answer was cut off: the server is shutting down", 5));
-    }
+async fn whole(header: &Header, answers: Answers, logprobs: bool) -> Result<Json, Fault> {
+    let choices = gather(answers).await?;
     let usage = choices.iter().fold(Usage::default(), |sum, choice| sum.and(choice.usage));
     let mut body = header.object("chat.completion");
     let choices: Vec<Json> = choices
         .into_iter()
         .enumerate()
-        .map(|(index, choice)| choice.json(index, &header.model, logprobs))
+        .map(|(index, choice)| told(choice, index, &header.model, logprobs))
         .collect();
     body["choices"] = Json::Array(choices);
     body["usage"] = wire::usage(&usage);

@@ -72,9 +72,9 @@ const CONTINUE: Field =
     honoured("continue_final_message", Kind::Flag, "go on inside the last message");
 
 /// Messages of a conversation, at most.
-const MESSAGES_MAX: usize = 16_384;
+pub(crate) const MESSAGES_MAX: usize = 16_384;
 /// Tools, at most.
-const TOOLS_MAX: usize = 1024;
+pub(crate) const TOOLS_MAX: usize = 1024;
 
 /// A conversation and everything that goes into its prompt.
 pub(crate) fn chat(fields: &mut Fields, model: &Model) -> Result<Chat, Fault> {
@@ -256,7 +256,7 @@ pub(crate) fn tool_choice(fields: &Fields) -> Result<ToolChoice, Fault> {
 }
 
 /// How long to think, by the switch the template has.
-fn think(
+pub(crate) fn think(
     effort: &str,
     template: &ChatTemplate,
     arguments: &mut Map<String, Json>,

@@ -8,8 +8,8 @@ use serde_json::{Value as Json, json};
 use super::{super::wire, Header, malformed};
 use crate::{
     answer::{Finish, Told, Usage, What},
-    fault::{Family, Fault},
-    generate::Answers,
+    fault::Family,
+    generate::{Answers, whole},
     http::feed::{self, Feed, Gone, Kind},
 };
 
@@ -88,8 +88,7 @@ impl Writer {
                 return Ok(false);
             }
             What::Finished { why: Finish::Cancelled, .. } => {
-                let fault =
-                    Fault::unavailable("the answer was cut off: the server is shutting down", 5);
+                let fault = whole::cut_off();
                 self.feed.fault(&fault, Family::OpenAi).await?;
                 return Ok(false);
             }
