@@ -195,6 +195,11 @@ impl Asked<'_> {
         if own || others.is_empty() { name } else { format!("{name} (of {})", list(&others)) }
     }
 
+    /// The licence's name before what it says, where several bind.
+    fn lead(&self, id: &str) -> String {
+        if self.terms.licences.len() == 1 { String::new() } else { format!("{}: ", self.named(id)) }
+    }
+
     fn sell(&self, draft: &mut Draft) -> Ruling {
         let ruling = self.terms.commercial;
         draft.say(match ruling {
@@ -207,9 +212,9 @@ impl Asked<'_> {
             let licence = self.licences.get(id);
             if licence.commercial.value == ruling || licence.commercial.value == Ruling::No {
                 if let Some(note) = &licence.commercial.note {
-                    draft.say(format!("{}: {note}", self.named(id)));
+                    draft.say(format!("{}{note}", self.lead(id)));
                 } else if licence.commercial.value != Ruling::Yes {
-                    draft.say(format!("{}: {}", self.named(id), licence.class.means()));
+                    draft.say(format!("{}{}", self.lead(id), licence.class.means()));
                 }
             }
         }
@@ -248,7 +253,7 @@ impl Asked<'_> {
             let speaks =
                 licence.outputs.train == train || licence.outputs.train >= Train::Conditional;
             if let Some(note) = licence.outputs.note.as_ref().filter(|_| speaks) {
-                draft.say(format!("{}: {note}", self.named(id)));
+                draft.say(format!("{}{note}", self.lead(id)));
             }
         }
         for naming in &self.terms.namings {
@@ -279,7 +284,7 @@ impl Asked<'_> {
             Ruling::No => "no: no permission to pass it on was found",
         });
         for duty in self.terms.sharing_duties.iter().chain(&self.terms.change_duties) {
-            draft.say(format!("{}: {}", self.named(&duty.licence), duty.what.says));
+            draft.say(format!("{}{}", self.lead(&duty.licence), duty.what.says));
             draft.quotes.push(self.quote(
                 &duty.licence,
                 "redistribution",
@@ -288,7 +293,7 @@ impl Asked<'_> {
         }
         self.notices(draft);
         for said in &self.terms.guardrails {
-            draft.say(format!("{}: {}", self.named(&said.licence), said.what.says));
+            draft.say(format!("{}{}", self.lead(&said.licence), said.what.says));
             draft.quotes.push(self.quote(
                 &said.licence,
                 "guardrail_clause",
@@ -320,8 +325,8 @@ impl Asked<'_> {
             let texts: Vec<String> =
                 said.what.any_of.iter().map(|text| format!("\"{text}\"")).collect();
             let (texts, place) = (texts.join(" or "), &said.what.place);
-            let name = self.named(&said.licence);
-            draft.say(format!("{name}: {texts} on {place}, when: {}", said.what.trigger));
+            let lead = self.lead(&said.licence);
+            draft.say(format!("{lead}{texts} on {place}, when {}", said.what.trigger));
             draft.quotes.push(self.quote(&said.licence, "display", said.what.clause.as_ref()));
         }
         Ruling::Conditional
@@ -334,8 +339,8 @@ impl Asked<'_> {
         for said in &self.terms.namings {
             let Said { licence, what } = said;
             draft.say(format!(
-                "{}: the name begins with \"{}\"; for: {}",
-                self.named(licence),
+                "{}the name begins with \"{}\"; for: {}",
+                self.lead(licence),
                 what.prefix,
                 what.trigger
             ));
@@ -356,8 +361,12 @@ impl Asked<'_> {
             draft.say(nothing);
             return Ruling::Yes;
         }
-        draft
-            .say(format!("nothing is known, but the whole text was not read of {}", list(&unread)));
+        if self.terms.licences.contains(Licences::UNKNOWN) {
+            draft.say("no permission was found, so nothing can be said");
+        } else {
+            let whose = list(&unread);
+            draft.say(format!("nothing is known, but the whole text was not read of {whose}"));
+        }
         Ruling::Unknown
     }
 
@@ -367,22 +376,17 @@ impl Asked<'_> {
             ruling = Ruling::Conditional;
             let except =
                 what.exception.as_ref().map_or(String::new(), |text| format!("; not {text}"));
-            draft.say(format!(
-                "{}: {} in {} ({}){except}",
-                self.named(licence),
-                what.who,
-                list(&what.regions),
-                what.scope
-            ));
+            let (lead, regions) = (self.lead(licence), list(&what.regions));
+            draft.say(format!("{lead}{regions}: {}; for {}{except}", what.who, what.scope));
             draft.say(format!("this is written {}", what.place));
             draft.quotes.push(self.quote(licence, "geo_exclusions", Some(&what.place)));
         }
         for Said { licence, what } in &self.terms.use_policies {
             ruling = ruling.max(Ruling::Conditional);
             let place = what.place.as_ref().map_or(String::new(), |place| format!(" ({place})"));
-            draft.say(format!("{}: uses that its policy bars{place}", self.named(licence)));
+            draft.say(format!("{}uses that its policy bars{place}", self.lead(licence)));
             if what.bars_military == Known::Yes {
-                draft.say(format!("{}: military use", self.named(licence)));
+                draft.say(format!("{}military use", self.lead(licence)));
                 if self.who.military == Known::Yes {
                     draft.you("your use is military, which is barred");
                 }
@@ -431,7 +435,7 @@ impl Asked<'_> {
                             .iter()
                             .filter(|d| !d.contains("not for hosted"))
                         {
-                            draft.say(format!("{}: {duty}", self.named(id)));
+                            draft.say(format!("{}{duty}", self.lead(id)));
                         }
                     }
                 }
@@ -454,12 +458,9 @@ impl Asked<'_> {
         }
         for said in &self.terms.use_policies {
             if said.what.flows_down == Known::Yes {
-                draft.say(format!(
-                    "{}: bind your users to its use policy",
-                    self.named(&said.licence)
-                ));
+                draft.say(format!("{}bind your users to its use policy", self.lead(&said.licence)));
             } else {
-                draft.say(format!("{}: keep to its use policy", self.named(&said.licence)));
+                draft.say(format!("{}keep to its use policy", self.lead(&said.licence)));
             }
             draft.quotes.push(self.quote(&said.licence, "aup", said.what.clause.as_ref()));
             ruling = ruling.max(Ruling::Conditional);

@@ -44,6 +44,9 @@ pub struct Model {
     pub files: Vec<ModelFile>,
     /// What else one should know.
     pub note: Option<String>,
+    /// Which fields are from memory and wait to be checked.
+    #[serde(default)]
+    pub from_memory: Vec<String>,
     /// What this entry rests on.
     pub sources: Vec<String>,
     /// When the entry was last looked at.

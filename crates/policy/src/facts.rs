@@ -124,12 +124,14 @@ impl FromIterator<Facts> for Shelf {
 }
 
 impl Facts {
-    /// The models this one says it was made from: card first, then GGUF, without doubles.
+    /// The models this one says it was made from: card first, then GGUF's base models and the repository
+    /// it was converted from, without doubles.
     pub fn ancestors(&self) -> Vec<String> {
         let mut all: Vec<String> = Vec::new();
         let card = self.card.iter().flat_map(Card::ancestors);
         let gguf = self.gguf.iter().flat_map(|gguf| gguf.base_models.iter().cloned());
-        for id in card.chain(gguf) {
+        let source = self.gguf.iter().filter_map(|gguf| gguf.source.clone());
+        for id in card.chain(gguf).chain(source) {
             let same = |known: &String| known.eq_ignore_ascii_case(&id);
             if !id.is_empty() && !id.eq_ignore_ascii_case(&self.id) && !all.iter().any(same) {
                 all.push(id);

@@ -10,6 +10,7 @@ mod text;
 
 pub(crate) use open::is_open_spdx;
 pub use table::Licences;
+pub(crate) use table::hint;
 pub use terms::{Said, Terms};
 pub(crate) use text::{Match, hex, normal, recognise, sha256};
 

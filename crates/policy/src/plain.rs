@@ -57,13 +57,33 @@ pub(crate) fn list<T: AsRef<str>>(items: &[T]) -> String {
     }
 }
 
-/// A text as a sentence: a capital first, a full stop last.
+/// A number of bytes as people write it: `64 GiB`, `1.5 MiB`.
+pub(crate) fn bytes(number: u64) -> String {
+    for (shift, name) in [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")] {
+        if number >> shift > 0 {
+            let tenths = (u128::from(number) * 10 + (1 << (shift - 1))) >> shift;
+            return match tenths % 10 {
+                0 => format!("{} {name}", tenths / 10),
+                rest => format!("{}.{rest} {name}", tenths / 10),
+            };
+        }
+    }
+    format!("{number} bytes")
+}
+
+/// A text as a sentence: a capital first, unless the first word is a name or an address; a full stop last.
 pub(crate) fn sentence(text: &str) -> String {
     let text = text.trim();
+    let first = text.split(' ').next().unwrap_or_default();
+    let word = first
+        .trim_end_matches([',', ':', ';'])
+        .chars()
+        .all(|c| c.is_alphabetic() || c == '\'' || c == '-');
     let mut letters = text.chars();
-    let Some(first) = letters.next() else { return String::new() };
-    let mut out: String = first.to_uppercase().chain(letters).collect();
-    if !out.ends_with(['.', '!', '?']) {
+    let Some(start) = letters.next() else { return String::new() };
+    let mut out =
+        if word { start.to_uppercase().chain(letters).collect() } else { text.to_owned() };
+    if !out.trim_end_matches(['"', ')']).ends_with(['.', '!', '?', '…']) || out.ends_with(')') {
         out.push('.');
     }
     out
@@ -87,5 +107,11 @@ mod tests {
         assert_eq!(count(10_000_000_000), "10 billion");
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
         assert_eq!(sentence("keep the notice"), "Keep the notice.");
+        assert_eq!(sentence("org/model: it says \"Yes.\""), "org/model: it says \"Yes.\"");
+        assert_eq!(sentence("hf:a/b is new (to us)"), "hf:a/b is new (to us).");
+        assert_eq!(bytes(64 << 30), "64 GiB");
+        assert_eq!(bytes(1_500_000), "1.4 MiB");
+        assert_eq!(bytes(u64::MAX), "16777216 TiB");
+        assert_eq!(bytes(999), "999 bytes");
     }
 }

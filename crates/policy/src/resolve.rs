@@ -275,10 +275,7 @@ pub fn resolve(facts: &Facts, licences: &Licences) -> Resolution {
             }
             let unnamed = declared.iter().find(|e| first.is_none() && e.licence.is_none());
             if let Some(other) = unnamed.filter(|e| !is_other(&e.found)) {
-                find(
-                    FindingKind::NameUnknown,
-                    format!("{} says \"{}\", which is no known licence", other.place, other.found),
-                );
+                find(FindingKind::NameUnknown, unknown_name(other));
             }
             (licence, basis)
         }
@@ -322,10 +319,7 @@ pub fn resolve(facts: &Facts, licences: &Licences) -> Resolution {
                 );
             }
             for item in declared.iter().filter(|e| !is_other(&e.found)) {
-                find(
-                    FindingKind::NameUnknown,
-                    format!("{} says \"{}\", which is no known licence", item.place, item.found),
-                );
+                find(FindingKind::NameUnknown, unknown_name(item));
             }
             if declared.iter().all(|e| is_other(&e.found)) && facts.texts.is_empty() {
                 find(FindingKind::NothingDeclared, "it names no licence".to_owned());
@@ -377,6 +371,13 @@ fn is_other(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["other", "unknown", "none", "license", "license.md", "license.txt"].contains(&name.as_str())
         || name.contains("://")
+}
+
+/// A name nobody knows, with what is said of it elsewhere.
+fn unknown_name(item: &Evidence) -> String {
+    let hint = crate::licence::hint(&item.found)
+        .map_or(String::new(), |says| format!("; a survey calls it: {says}"));
+    format!("{}, which is no known licence{hint}", told(item))
 }
 
 fn told(item: &Evidence) -> String {

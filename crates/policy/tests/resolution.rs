@@ -245,6 +245,23 @@ fn a_gap_in_a_family_is_seen_as_with_qwen_2_5() {
 }
 
 #[test]
+fn a_name_without_a_file_stays_unknown_with_a_hint() {
+    let found = alone(&model("a/b", json!({"license": "other", "license_name": "nvidia-license"})));
+    assert_eq!(found.own().unwrap().resolution.licence, Licences::UNKNOWN);
+    assert!(found.findings[0].says.contains("non-commercial"), "{}", found.findings[0].says);
+}
+
+#[test]
+fn a_converted_file_carries_what_it_was_converted_from() {
+    let gguf = GgufFacts::new([(
+        "general.source.repo_url",
+        "https://huggingface.co/google/gemma-2-9b-it",
+    )]);
+    let found = alone(&Facts { id: "x.gguf".into(), gguf: Some(gguf), ..Facts::default() });
+    assert_eq!(found.own().unwrap().resolution.licence, "gemma-tou");
+}
+
+#[test]
 fn other_without_a_name_is_an_ordinary_unknown() {
     let found = alone(&model("a/b", json!({"license": "other"})));
     assert_eq!(found.own().unwrap().resolution.licence, Licences::UNKNOWN);

@@ -6,7 +6,7 @@ use crate::{Known, Ruling};
 
 impl Asked<'_> {
     pub(super) fn size(&self, draft: &mut Draft) -> Ruling {
-        if self.terms.thresholds.is_empty() {
+        if self.terms.thresholds.is_empty() || self.terms.commercial == Ruling::No {
             return match self.terms.commercial {
                 Ruling::No => {
                     draft.say("none: commercial use is not allowed at any size");
@@ -22,8 +22,8 @@ impl Asked<'_> {
         for said in &self.terms.thresholds {
             let limit = &said.what;
             let mut text = format!(
-                "{}: up to {}; above: {}",
-                self.named(&said.licence),
+                "{}up to {}; above: {}",
+                self.lead(&said.licence),
                 limit.metric.count(limit.above),
                 limit.effect
             );
@@ -39,17 +39,17 @@ impl Asked<'_> {
             let what = limit.metric.count(limit.above);
             match self.who.standing(limit) {
                 Standing::Below(number) => {
-                    draft.you(format!("you are below: {} of {what}", limit.metric.count(number)));
+                    draft.you(format!("you are below {what}, at {}", limit.metric.count(number)));
                 }
                 Standing::Above(number) if limit.stops == Known::No => {
                     draft.you(format!(
-                        "you are above {what} ({}): a duty arises",
+                        "you are above {what}, at {}: a duty arises",
                         limit.metric.count(number)
                     ));
                 }
                 Standing::Above(number) => {
                     draft.you(format!(
-                        "you are above {what} ({}): you need another licence",
+                        "you are above {what}, at {}: you need another licence",
                         limit.metric.count(number)
                     ));
                 }

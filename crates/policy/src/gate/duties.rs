@@ -73,7 +73,7 @@ pub(super) fn of(ask: &Ask<'_>, licences: &Licences) -> Vec<Obligation> {
         if due {
             let texts: Vec<String> = what.any_of.iter().map(|text| format!("\"{text}\"")).collect();
             let says =
-                format!("show {} on {}; when: {}", texts.join(" or "), what.place, what.trigger);
+                format!("show {} on {}, when {}", texts.join(" or "), what.place, what.trigger);
             add(
                 ObligationKind::Show,
                 licence,

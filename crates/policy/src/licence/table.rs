@@ -92,8 +92,7 @@ impl Licences {
     /// Whether an id is one of ours, or `spdx:` and an OSI-approved identifier.
     pub fn knows(&self, id: &str) -> bool {
         self.all.contains_key(id)
-            || id.strip_prefix("spdx:").and_then(osi_spdx) == id.strip_prefix("spdx:")
-                && id.starts_with("spdx:")
+            || id.strip_prefix("spdx:").is_some_and(|id| osi_spdx(id) == Some(id))
     }
 
     /// The licence that stands for "no permission was found".
@@ -155,6 +154,13 @@ impl Licences {
         let found = patterns.filter(|(pattern, _)| fits(pattern));
         found.max_by_key(|(pattern, _)| pattern.len()).map(|(_, licence)| licence.id.clone())
     }
+}
+
+/// What a survey says in a word of a name for which there is no file.
+pub(crate) fn hint(name: &str) -> Option<&'static str> {
+    let lines = include_str!("../../data/names.txt").lines().filter(|line| !line.starts_with('#'));
+    let mut names = lines.filter_map(|line| line.split_once('\t'));
+    names.find(|(known, _)| known.eq_ignore_ascii_case(name.trim())).map(|(_, says)| says)
 }
 
 /// What the Open Source Definition promises of every approved licence.
@@ -277,6 +283,14 @@ mod tests {
         let found = all.by_repository("meta-llama/Llama-3.1-8B-Instruct");
         assert_eq!(found.as_deref(), Some("llama-3.1-community"));
         assert_eq!(all.by_repository("someone/Llama-3.1-8B"), None);
+        assert_eq!(hint("nvidia-license"), Some("non-commercial"));
+        assert_eq!(hint("mit"), None);
+        assert!(
+            all.knows("mit")
+                && all.knows("spdx:GPL-3.0")
+                && !all.knows("spdx:x")
+                && !all.knows("x")
+        );
         assert_eq!(all.get("no such thing").class, Class::Unknown);
         assert_eq!(all.get("spdx:GPL-3.0").class, Class::OpenSource);
     }

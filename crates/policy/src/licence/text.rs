@@ -70,6 +70,7 @@ const MAX_HEAD: usize = 600;
 
 /// Recognises a text already in normal form.
 pub(crate) fn recognise(text: &str, licences: &Licences) -> Match {
+    let whole = sha256(text);
     let hashed = licences.iter().find_map(|licence| {
         let found = licence.text.known.iter().find_map(|known| {
             let (part, before, after) = match (&known.begin, &known.end) {
@@ -85,7 +86,12 @@ pub(crate) fn recognise(text: &str, licences: &Licences) -> Match {
                     (&rest[..stop], &text[..start], rest[stop..].trim_start())
                 }
             };
-            (sha256(part) == known.sha256).then_some((known, before, after))
+            let fits = if part.len() == text.len() {
+                whole == known.sha256
+            } else {
+                sha256(part) == known.sha256
+            };
+            fits.then_some((known, before, after))
         });
         found.map(|(known, before, after)| {
             let usual = known.tails.iter().any(|tail| after.starts_with(tail.as_str()));

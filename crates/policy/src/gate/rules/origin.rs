@@ -8,27 +8,26 @@ use crate::shown;
 pub(super) fn sources(asked: &Asked<'_>) -> Vec<Reason> {
     let source = asked.ask.source;
     let rules = &asked.policy.sources;
-    let name = shown(source);
+    let name = format!("the source {}", shown(source));
     if is_crooked(source) {
         let says = format!("{name} climbs out of the place it names");
         return vec![Reason::new("sources.crooked", Verdict::Deny, says)];
     }
     let mut reasons = Vec::new();
     if let Some(pattern) = rules.deny.iter().find(|pattern| fits(pattern, source)) {
-        let says =
-            format!("{name} is on the list of sources never to use (\"{}\")", shown(pattern));
+        let says = format!("{name} is on the list never to use (\"{}\")", shown(pattern));
         reasons.push(Reason::new("sources.deny", Verdict::Deny, says));
     }
     match listed(rules.allow.as_ref(), |pattern| fits(pattern, source)) {
         Some(true) => reasons.push(Reason::new(
             "sources.allow",
             Verdict::Allow,
-            format!("{name} is an allowed source"),
+            format!("{name} is an allowed one"),
         )),
         Some(false) => reasons.push(Reason::new(
             "sources.allow",
             Verdict::Deny,
-            format!("{name} is not on the list of allowed sources"),
+            format!("{name} is not on the list of allowed ones"),
         )),
         None => {}
     }

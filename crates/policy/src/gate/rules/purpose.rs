@@ -2,7 +2,7 @@
 
 use super::Asked;
 use crate::gate::{Gate, Reason, TuneIntent, Verdict};
-use crate::plain::count;
+use crate::plain::bytes;
 use crate::{Known, Ruling, Train, shown};
 
 pub(super) fn serving(asked: &Asked<'_>) -> Vec<Reason> {
@@ -92,26 +92,15 @@ pub(super) fn budget(asked: &Asked<'_>) -> Vec<Reason> {
         let (verdict, says) = match need {
             Some(need) if need > limit => (
                 Verdict::Deny,
-                format!(
-                    "it takes {} bytes of {what}, above the limit of {}",
-                    count(need),
-                    count(limit)
-                ),
+                format!("it takes {} of {what}, above the limit of {}", bytes(need), bytes(limit)),
             ),
             Some(need) => (
                 Verdict::Allow,
-                format!(
-                    "it takes {} bytes of {what}, within the limit of {}",
-                    count(need),
-                    count(limit)
-                ),
+                format!("it takes {} of {what}, within the limit of {}", bytes(need), bytes(limit)),
             ),
             None => (
                 asked.unknown_term(),
-                format!(
-                    "how much {what} it takes is not known; the limit is {} bytes",
-                    count(limit)
-                ),
+                format!("what it takes of {what} is not known; the limit is {}", bytes(limit)),
             ),
         };
         reasons.push(Reason::new(rule, verdict, says));
