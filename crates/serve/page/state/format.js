@@ -15,7 +15,7 @@ export function facts(stats) {
   if (!stats) return [];
   const out = [];
   if (stats.completion_tokens) out.push(`${count(stats.completion_tokens)} tokens`);
-  if (stats.tokens_per_second) out.push(`${stats.tokens_per_second < 20 ? stats.tokens_per_second.toFixed(1) : Math.round(stats.tokens_per_second)} tokens/s`);
+  if (stats.tokens_per_second) out.push(`${stats.tokens_per_second < 20 ? stats.tokens_per_second.toFixed(1) : count(Math.round(stats.tokens_per_second))} tokens/s`);
   if (stats.ttft_ms !== undefined) out.push(`first after ${duration(stats.ttft_ms)}`);
   return out;
 }

@@ -41,6 +41,10 @@ export class SettingsForm {
     this.inputs = new Map();
     for (const field of FIELDS) {
       const input = h('input', { id: `set-${field.name}`, type: 'text', inputmode: field.whole ? 'numeric' : 'decimal', autocomplete: 'off', placeholder: 'Default', 'aria-describedby': `hint-${field.name}` });
+      input.addEventListener('input', () => {
+        input.removeAttribute('aria-invalid');
+        this.error.textContent = '';
+      });
       this.inputs.set(field, input);
       $('#fields', dialog).append(h('div', { class: 'field' }, h('label', { for: input.id }, field.label), input, h('p', { class: 'hint', id: `hint-${field.name}` }, field.hint)));
     }

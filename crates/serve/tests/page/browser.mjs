@@ -135,7 +135,7 @@ const TESTS = {
   async 'stop ends the answer and keeps what came'() {
     const page = await open();
     await ask(page, !scripted ? 'Count from one to five hundred, in words.' : 'slow please');
-    await page.waitForFunction(() => document.querySelector('.message.assistant .prose')?.textContent.trim().length > 8);
+    await page.waitForFunction((n) => document.querySelector('.message.assistant .prose')?.textContent.trim().length > n, scripted ? 8 : 0);
     await page.keyboard.press('Escape');
     await idle(page);
     const text = await answers(page).last().locator('.prose').innerText();
