@@ -241,6 +241,10 @@ impl Executor for Running {
         }
     }
 
+    fn threads(&self) -> usize {
+        self.kernels.threads()
+    }
+
     fn describe(&self) -> String {
         let pages = self.capacity.pages;
         format!(

@@ -105,9 +105,11 @@ impl Engine {
         let capacity = settings.capacity(file.model())?;
         let context = settings.context_of(file.model());
         let Capacity { rows, wanted, pages, .. } = capacity;
+        let executor = backend.load(Arc::clone(&file), &capacity, progress)?;
+        let limits = Limits { rows, wanted, threads: executor.threads() };
         Ok(Engine {
-            executor: backend.load(Arc::clone(&file), &capacity, progress)?,
-            scheduler: Scheduler::new(Arc::clone(&file), pages, Limits { rows, wanted }),
+            executor,
+            scheduler: Scheduler::new(Arc::clone(&file), pages, limits),
             intake: Arc::new(Intake::new(file, context, Policy::default())),
             batch: Batch::default(),
             faults: 0,
@@ -292,5 +294,40 @@ impl std::fmt::Debug for Engine {
         let metrics = self.metrics();
         let (running, waiting) = (metrics.running, metrics.waiting);
         write!(f, "Engine({}, {running} running, {waiting} waiting)", self.describe())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{Cpu, sampler::SamplerSettings};
+
+    #[test]
+    fn threads_that_choose_change_nothing() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/own_goldens/llama_biases");
+        let file = Arc::new(ModelFile::open(folder).unwrap());
+        let events = |parallel_from| {
+            let settings = Settings { context: Some(96), sequences: 8, ..Settings::SINGLE };
+            let cpu = Cpu::new(kernels::Isa::best(), 3);
+            let engine = Engine::load(Arc::clone(&file), &cpu, &settings, &mut |_, _| {});
+            let mut engine = engine.unwrap();
+            engine.scheduler.parallel_from = parallel_from;
+            for seed in 0..10 {
+                let sampler =
+                    SamplerSettings { seed, logprobs: Some(2), ..SamplerSettings::chat() };
+                let prompt = (0..10 + 3 * seed as u32).collect();
+                let (max_tokens, choices) = (Some(8), 1 + seed as u32 % 3);
+                let request = Request { max_tokens, sampler, choices, ..Request::new(prompt) };
+                engine.submit(request).unwrap();
+            }
+            let all = engine.run_to_end().unwrap();
+            // How long each waited is another matter.
+            let told = all.iter().filter(|event| !matches!(event, Event::Started { .. }));
+            told.map(|event| format!("{event:?}")).collect::<Vec<_>>()
+        };
+        let alone = events(usize::MAX);
+        assert!(alone.len() > 80 && alone == events(0));
     }
 }

@@ -67,6 +67,11 @@ pub trait Executor: Send {
 
     /// In a few words: the backend, its instruction set, its threads.
     fn describe(&self) -> String;
+
+    /// Threads of this machine's processor it was given; tokens are chosen on no more.
+    fn threads(&self) -> usize {
+        1
+    }
 }
 
 /// The numbers of a graph's parameters, by row, however the checkpoint keeps them.

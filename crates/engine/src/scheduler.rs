@@ -15,6 +15,7 @@
 //!   prompt that came first and half to the one with the least left, so that neither long nor short ones
 //!   stall.
 
+mod choose;
 mod pace;
 mod queue;
 mod room;
@@ -33,6 +34,7 @@ use crate::{
     sampler::TokenSet,
     speculate::{Costs, Drafter, Wish, lookup},
 };
+use choose::Job;
 use pace::Pace;
 use queue::{Queue, Tenants};
 pub(crate) use sequence::{Outcome, Sequence, Terms};
@@ -53,7 +55,10 @@ pub(crate) struct Scheduler {
     pace: Pace,
     costs: Costs,
     drafter: Option<Box<Drafter>>,
-    mask: TokenSet,
+    /// One for each thread that chooses tokens.
+    masks: Vec<TokenSet>,
+    /// Logits from which several threads choose.
+    pub(crate) parallel_from: usize,
     metrics: Metrics,
     file: Arc<ModelFile>,
 }
@@ -65,6 +70,8 @@ pub(crate) struct Limits {
     pub(crate) rows: usize,
     /// Rows of logits: as many answers run at most, so that each can go on in every step.
     pub(crate) wanted: usize,
+    /// Threads that choose tokens.
+    pub(crate) threads: usize,
 }
 
 /// A sequence's part of a step.
@@ -89,7 +96,8 @@ impl Scheduler {
             pace: Pace::default(),
             costs: Costs::default(),
             drafter: None,
-            mask: TokenSet::none(file.model().vocab),
+            masks: vec![TokenSet::none(file.model().vocab); limits.threads.max(1)],
+            parallel_from: choose::PARALLEL_FROM,
             metrics: Metrics::default(),
             file,
         }
@@ -306,24 +314,31 @@ impl Scheduler {
         seconds: f64,
         events: &mut Vec<Event>,
     ) {
-        let vocab = self.mask.vocab();
+        let vocab = self.file.model().vocab;
         let rows = parts.iter().map(|part| part.rows).sum();
         let pure = parts.iter().all(|part| self.running[part.index].left() == 1);
         self.record(rows, seconds, pure);
+        let before: Vec<_> = parts.iter().map(|part| self.running[part.index].count()).collect();
         let mut logits = logits;
-        let mut forks = vec![];
-        for part in parts {
+        let mut sequences: Vec<_> = self.running.iter_mut().map(Some).collect();
+        let job = |part: &Part| {
             let (own, rest) = logits.split_at((part.wanted * vocab).min(logits.len()));
             logits = rest;
+            sequences[part.index].take().map(|sequence| Job::new(sequence, part.rows, own))
+        };
+        let mut jobs: Vec<Job<'_>> = parts.iter().filter_map(job).collect();
+        choose::run(&mut jobs, &mut self.masks, self.parallel_from);
+        let mut forks = vec![];
+        for job in jobs {
+            events.extend(job.events);
+            forks.extend(job.forks);
+        }
+        for (part, (computed, tokens, drafted)) in parts.iter().zip(before) {
             let sequence = &mut self.running[part.index];
-            let before = sequence.usage.completion_tokens;
-            let drafted = sequence.draft.len();
-            let computed = sequence.computed;
-            forks.extend(sequence.advance(part.rows, own, &mut self.mask, events));
-            let tokens = (sequence.usage.completion_tokens - before) as u64;
-            if before == 0 {
+            if tokens == 0 {
                 self.metrics.prompt_tokens += part.rows as u64;
             }
+            let tokens = (sequence.usage.completion_tokens - tokens) as u64;
             self.metrics.generated_tokens += tokens;
             self.metrics.drafted += drafted as u64;
             let grown = sequence.computed - computed;

@@ -80,6 +80,11 @@ impl Sequence {
         self.ids.len() - self.computed
     }
 
+    /// Tokens computed, tokens of the answer, tokens guessed.
+    pub(crate) fn count(&self) -> (usize, usize, usize) {
+        (self.computed, self.usage.completion_tokens, self.draft.len())
+    }
+
     /// In order of arrival.
     pub(crate) fn order(&self) -> (u64, u32) {
         (self.id.0, self.choice)
