@@ -176,6 +176,11 @@ impl Serve {
         Ok(Settings {
             // On this machine alone nothing is kept that nobody asked for.
             keys: keys.filter(|path| asked || path.exists()),
+            // What a person writes on the page they find again: beside the keys, else at home.
+            conversations: match &self.keys {
+                Some(_) => None,
+                None => app.settings.home().ok().map(|home| home.join("conversations.sqlite")),
+            },
             local_keys: if self.require_key { LocalKeys::Needed } else { LocalKeys::NotNeeded },
             tls: self.tls_cert.clone().zip(self.tls_key.clone()),
             hosts: self.allow_host.clone(),
