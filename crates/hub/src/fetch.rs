@@ -34,6 +34,14 @@ use crate::{
     url::Url,
 };
 
+/// Bytes read and written at once: small enough to stay in a core's own cache on the way.
+const BUFFER: usize = 128 << 10;
+
+/// Bytes per second that are enough for any line: no further connection is opened.
+const ENOUGH: u64 = 200 << 20;
+/// Between two looks at how fast it goes.
+const LOOK: Duration = Duration::from_millis(40);
+
 /// Bytes after which what was written goes to the disk.
 const SETTLE: u64 = 64 << 20;
 
@@ -326,6 +334,9 @@ impl<'a> Run<'a> {
                 let mine = if number == 0 { first.take() } else { None };
                 let (front, faults) = (front.clone(), &faults);
                 workers.push(scope.spawn(move || {
+                    if !self.is_needed(number) {
+                        return;
+                    }
                     if let Err(stop) = self.work(mine, &front) {
                         self.stopped.store(true, Ordering::Release);
                         faults.lock().unwrap_or_else(PoisonError::into_inner).push(stop);
@@ -360,9 +371,27 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// Whether one more connection helps. They begin one after the other, and only while those there
+    /// are bring less than [`ENOUGH`]: on a fast line more of them only stand in each other's way at
+    /// the one file they write.
+    fn is_needed(&self, number: usize) -> bool {
+        let mut slow = 0;
+        let mut done = self.state.done();
+        while slow < number {
+            thread::sleep(LOOK);
+            if self.stopped.load(Ordering::Acquire) || self.state.is_complete() {
+                return false;
+            }
+            let now = self.state.done();
+            slow += usize::from(now - done < ENOUGH / 1000 * LOOK.as_millis() as u64);
+            done = now;
+        }
+        true
+    }
+
     /// One connection: takes segments until none is left.
     fn work(&self, mut first: Option<(usize, Stream)>, front: &thread::Thread) -> Result<(), Stop> {
-        let mut buffer = vec![0; 256 << 10];
+        let mut buffer = vec![0; BUFFER];
         loop {
             let (segment, mut stream) = match first.take() {
                 Some(begun) => begun,
@@ -404,7 +433,7 @@ impl<'a> Run<'a> {
     /// Without ranges: one stream from the first byte to the last, hashed as it comes.
     fn whole(&self, mut stream: Stream) -> Result<Digest, Stop> {
         let mut hasher = self.file.digest.hasher(self.file.bytes);
-        let mut buffer = vec![0; 256 << 10];
+        let mut buffer = vec![0; BUFFER];
         let mut at = 0;
         while at < self.file.bytes {
             let room =
@@ -495,7 +524,7 @@ impl<'a> Run<'a> {
     /// Hashes the unbroken front of the file as it grows; `None` when it stopped growing.
     fn follow(&self) -> Result<Option<Digest>, Stop> {
         let mut hasher: Hasher = self.file.digest.hasher(self.file.bytes);
-        let mut piece = vec![0; 512 << 10];
+        let mut piece = vec![0; BUFFER];
         let mut at = 0;
         while at < self.file.bytes {
             let front = self.state.front(at);

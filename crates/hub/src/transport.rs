@@ -76,7 +76,7 @@ impl Transport {
             .user_agent(concat!("freehold/", env!("CARGO_PKG_VERSION")))
             .accept_encoding("identity")
             .max_response_header_size(limits.header_bytes)
-            .input_buffer_size(256 << 10)
+            .input_buffer_size(128 << 10)
             .max_idle_connections(2 * self.idle)
             .max_idle_connections_per_host(self.idle)
             .timeout_resolve(Some(limits.connect))
@@ -380,4 +380,46 @@ pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8], max: u64) -> Result<
         .map_err(|error| format!("not the JSON expected: {error}"))?;
     serde_json::from_value(value)
         .map_err(|error| format!("not the JSON expected: {}", shown(&error.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(origin: &str) -> Client {
+        let settings = HubSettings::new("/nonexistent", "/nonexistent");
+        let url = Url::parse(origin).unwrap();
+        Transport::new(&settings).unwrap().client(url.origin(), None)
+    }
+
+    #[test]
+    fn h4_redirects_never_leave_https_and_never_go_inside() {
+        let may = |origin: &str, from: &str, to: &str| {
+            client(origin).permit(&Url::parse(from).unwrap(), &Url::parse(to).unwrap()).is_ok()
+        };
+        let hub = "https://hub.example/";
+        assert!(may(hub, hub, "https://cdn.example/x"));
+        assert!(!may(hub, hub, "http://cdn.example/x"), "from https down to http");
+        assert!(!may(hub, hub, "http://127.0.0.1/x"), "not even to this computer");
+        assert!(!may(hub, "https://cdn.example/", "http://hub.example/"), "not back either");
+        assert!(!may(hub, hub, "https://127.0.0.1/x") && !may(hub, hub, "https://[::1]/x"));
+        assert!(
+            !may(hub, hub, "https://10.0.0.1/x") && !may(hub, hub, "https://169.254.169.254/x")
+        );
+        let local = "http://127.0.0.1:8080/";
+        assert!(may(local, local, "http://127.0.0.1:9090/x"));
+        assert!(
+            !may(local, local, "http://10.0.0.1/x")
+                && !may(local, local, "http://169.254.169.254/")
+        );
+        assert!(!may(local, "https://cdn.example/", "http://127.0.0.1:9090/x"));
+    }
+
+    #[test]
+    fn h9_offline_there_is_no_transport_to_be_had() {
+        let mut settings = HubSettings::new("/nonexistent", "/nonexistent");
+        settings.access = Access::Offline;
+        settings.proxy = Some("not a proxy".to_owned());
+        assert!(matches!(Transport::new(&settings), Err(Error::Offline { .. })));
+    }
 }

@@ -8,10 +8,8 @@ use std::{
 
 use super::Source;
 use crate::{
-    About, Digest, Error, Hub, ListedFile, Listing, ModelName,
-    listing::Bytes,
-    name::Place,
-    store::{sha256_of_file, walk},
+    About, Digest, Error, Hub, ListedFile, Listing, ModelName, listing::Bytes, name::Place,
+    store::walk,
 };
 
 pub(super) const SOURCE: Source = Source {
@@ -44,14 +42,14 @@ fn list(hub: &Hub, name: &ModelName) -> Result<Listing, Error> {
             }
             let whole = path.join(&inside);
             if fs::metadata(&whole).is_ok_and(|there| there.is_file()) {
-                files.push(listed(inside, whole)?);
+                files.push(listed(hub, inside, whole)?);
             }
         }
     } else if there.is_file() {
         let names = shards(path)?;
         for whole in names {
             let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            files.push(listed(name, whole)?);
+            files.push(listed(hub, name, whole)?);
         }
     } else {
         return Err(Error::Store { path: path.clone(), why: "neither a file nor a folder" });
@@ -65,9 +63,9 @@ fn list(hub: &Hub, name: &ModelName) -> Result<Listing, Error> {
     Listing { name: name.clone(), revision, commit, files, about: About::default() }.checked()
 }
 
-fn listed(path: String, whole: PathBuf) -> Result<ListedFile, Error> {
+fn listed(hub: &Hub, path: String, whole: PathBuf) -> Result<ListedFile, Error> {
     let bytes = fs::metadata(&whole).map_err(Error::io("look at", &whole))?.len();
-    let digest = sha256_of_file(&whole)?;
+    let digest = hub.store().receipts().sha256(&whole)?;
     Ok(ListedFile { path, bytes, digest, origin: Bytes::Here(whole) })
 }
 
