@@ -231,7 +231,7 @@ mod tests {
         assert!(log.append(&entry("run")).is_err());
         fs::write(log.path(), &whole).unwrap();
         log.append(&entry("run")).unwrap();
-        let cut: String = whole.lines().take(2).map(|line| format!("{line}\n")).collect();
+        let cut: String = whole.split_inclusive('\n').take(2).collect();
         fs::write(log.path(), cut).unwrap();
         let error = log.append(&entry("run")).unwrap_err().to_string();
         assert!(error.contains("cut off"), "{error}");

@@ -121,7 +121,7 @@ fn at(app: &App, gate: Gate, located: &Located, footprint: &Footprint) -> anyhow
     if state(app) == PolicyState::Absent {
         return Ok(());
     }
-    let mut known = Known::of(app, located, Reach::Here)?;
+    let mut known = Known::of(app, located, Reach::Here);
     known.budget.memory_bytes = Some(footprint.total().get());
     pass(app, gate, &known).map(|_| ())
 }

@@ -68,7 +68,7 @@ type Read<'a> = &'a dyn Fn(&str, u64) -> Option<Vec<u8>>;
 
 impl Known {
     /// Of a model that was located.
-    pub(crate) fn of(app: &App, located: &Located, reach: Reach) -> anyhow::Result<Self> {
+    pub(crate) fn of(app: &App, located: &Located, reach: Reach) -> Self {
         let hub = crate::named::hub(app).ok();
         let mut known = match (&located.remote, &located.pulled) {
             (Some(remote), _) => of_remote(hub.as_ref(), located, remote),
@@ -81,7 +81,7 @@ impl Known {
         }
         known.shelf = shelf::of(app, hub.as_ref(), &known.facts, reach);
         sheet::keep(app, &known.facts);
-        Ok(known)
+        known
     }
 
     /// What binds its user.
@@ -99,7 +99,7 @@ impl Known {
             facts.files.iter().filter_map(|file| Format::of_path(&file.path)).collect();
         formats.sort();
         formats.dedup();
-        let has_code = facts.files.iter().any(|file| file.path.ends_with(".py"));
+        let has_code = facts.files.iter().any(|file| is_python(&file.path));
         Known {
             source: source.to_owned(),
             facts,
@@ -346,7 +346,11 @@ fn read_file(path: &Path, max: u64) -> Option<Vec<u8>> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::house::hex(&Sha256::digest(bytes))
+}
+
+fn is_python(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("py"))
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ use crate::{
 #[derive(Args)]
 pub(crate) struct Alias {
     /// The short name [default: list all]
-    alias: Option<String>,
+    #[arg(id = "alias")]
+    name: Option<String>,
     /// What it stands for: org/model[:quantization][@revision]
     model: Option<String>,
     /// Take the short name away
@@ -39,18 +40,16 @@ impl Command for Alias {
     fn run(self, app: &App) -> anyhow::Result<()> {
         let hub = named::hub(app)?;
         let mut aliases = Aliases::load(&hub.settings().home)?;
-        match (&self.alias, &self.model) {
+        match (&self.name, &self.model) {
             (Some(alias), Some(_)) if alias == HOUSE => {
                 return Err(failed("\"house\" is the built-in model", "take another name"));
             }
             (Some(alias), Some(model)) => aliases.set(alias, &hub.name(model)?)?,
-            (Some(alias), None) if self.remove => {
-                if !aliases.remove(alias)? {
-                    return Err(failed(
-                        format!("there is no alias {alias:?}"),
-                        "freehold alias lists them",
-                    ));
-                }
+            (Some(alias), None) if self.remove && !aliases.remove(alias)? => {
+                return Err(failed(
+                    format!("there is no alias {alias:?}"),
+                    "freehold alias lists them",
+                ));
             }
             _ => {}
         }
@@ -73,6 +72,6 @@ impl Command for Alias {
 
 impl Alias {
     fn is_asked(&self, name: &str) -> bool {
-        self.alias.as_deref().is_none_or(|alias| alias == name)
+        self.name.as_deref().is_none_or(|alias| alias == name)
     }
 }

@@ -42,7 +42,7 @@ impl Command for Licence {
 
     fn run(self, app: &App) -> anyhow::Result<()> {
         let located = named::locate_or_headers(app, &self.model)?;
-        let known = Known::of(app, &located, Reach::Hub)?;
+        let known = Known::of(app, &located, Reach::Hub);
         let licences = Licences::shipped();
         let effective = known.effective();
         let who = gate::state(app).organisation();

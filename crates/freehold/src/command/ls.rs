@@ -3,6 +3,7 @@
 use clap::Args;
 use hub::{Aliases, HeldModel, HeldRevision, quant_of};
 use machine::Bytes;
+use policy::Format;
 use serde::Serialize;
 
 use super::Command;
@@ -90,13 +91,10 @@ fn revision(revision: &HeldRevision) -> Revision {
     let mut weights: Vec<String> = revision
         .files
         .iter()
-        .filter_map(|file| {
-            let path = file.path.to_ascii_lowercase();
-            if path.ends_with(".safetensors") {
-                return Some("safetensors".to_owned());
-            }
-            path.ends_with(".gguf")
-                .then(|| quant_of(&file.path).unwrap_or_else(|| "gguf".to_owned()))
+        .filter_map(|file| match Format::of_path(&file.path)? {
+            Format::Safetensors => Some("safetensors".to_owned()),
+            Format::Gguf => Some(quant_of(&file.path).unwrap_or_else(|| "gguf".to_owned())),
+            _ => None,
         })
         .collect();
     weights.sort();

@@ -36,7 +36,7 @@ impl Command for Openness {
 
     fn run(self, app: &App) -> anyhow::Result<()> {
         let located = named::locate_or_headers(app, &self.model)?;
-        let known = Known::of(app, &located, Reach::Hub)?;
+        let known = Known::of(app, &located, Reach::Hub);
         let standing = known.openness(&known.effective());
         if self.json {
             return app.output.json(&standing);

@@ -240,10 +240,8 @@ fn options(
 }
 
 fn shown(report: &Report, colours: Colours) -> String {
-    let verdict = match report.verdict.fits() {
-        true => colours.green(report.verdict.words()),
-        false => colours.red(report.verdict.words()),
-    };
+    let words = report.verdict.words();
+    let verdict = if report.verdict.fits() { colours.green(words) } else { colours.red(words) };
     let mut text = format!("{}\n{verdict}", heading(report, colours));
     if let Some(own) = report.options.first() {
         text = format!("{text}\n\n{}", memory_table(report, own, colours));

@@ -86,7 +86,7 @@ impl Command for Policy {
             (Action::Explain, None) => Err(usage("a MODEL is needed to explain a decision about")),
             (action, Some(model)) => {
                 let located = named::locate_or_headers(app, model)?;
-                let known = Known::of(app, &located, Reach::Hub)?;
+                let known = Known::of(app, &located, Reach::Hub);
                 let state = gate::state(app);
                 let decision = gate::judge(&state, self.gate.gate(), &known);
                 self.tell(app, action, &state, &decision)?;

@@ -23,6 +23,7 @@ const LOCK: &str = "freehold.lock";
 
 /// Arguments of `freehold pull`.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(crate) struct Pull {
     /// org/model[:quantization][@revision], an alias, ollama:model, oci://host/model or https://…#sha256=…; with --locked all
     /// that is locked when none is named
@@ -159,9 +160,9 @@ impl Pull {
         let Some(remote) = &located.remote else {
             return self.pull_without_headers(app, hub, name);
         };
-        let known = Known::of(app, &located, Reach::Hub)?;
+        let known = Known::of(app, &located, Reach::Hub);
         let decision = gate::pass(app, Gate::Pull, &known)?;
-        let pulled = self.fetch(app, hub, &remote.listing, &remote.selection, trust)?;
+        let pulled = fetch(app, hub, &remote.listing, &remote.selection, trust)?;
         Ok((pulled, decision, known))
     }
 
@@ -189,10 +190,10 @@ impl Pull {
             pulled: None,
             remote: Some(Box::new(remote)),
         };
-        let known = Known::of(app, &located, Reach::Hub)?;
+        let known = Known::of(app, &located, Reach::Hub);
         let decision = gate::pass(app, Gate::Pull, &known)?;
         let remote = located.remote.as_ref().expect("it was put there above");
-        let pulled = self.fetch(app, hub, &remote.listing, &remote.selection, trust)?;
+        let pulled = fetch(app, hub, &remote.listing, &remote.selection, trust)?;
         Ok((pulled, decision, known))
     }
 
@@ -214,7 +215,7 @@ impl Pull {
         let before = hub.is_online() && hub.find(&pinned, Trust::Remembered)?.is_none();
         if before && matches!(name.place, hub::Place::Hub { .. }) {
             let located = named::headers(app, hub, &pinned)?;
-            gate::pass(app, Gate::Pull, &Known::of(app, &located, Reach::Hub)?)?;
+            gate::pass(app, Gate::Pull, &Known::of(app, &located, Reach::Hub))?;
         }
         let progress = app.output.transfer("pulling", 0);
         let pulled = hub.pull_locked(locked, &|event| hear(&progress, &event));
@@ -222,20 +223,6 @@ impl Pull {
         let pulled = pulled?;
         let (decision, known) = judged(app, &pulled)?;
         Ok((pulled, decision, known))
-    }
-
-    fn fetch(
-        &self,
-        app: &App,
-        hub: &Hub,
-        listing: &hub::Listing,
-        selection: &hub::Selection,
-        trust: Trust,
-    ) -> anyhow::Result<Pulled> {
-        let progress = app.output.transfer("pulling", 0);
-        let pulled = hub.pull_listing(listing, selection, trust, &|event| hear(&progress, &event));
-        progress.finish();
-        Ok(pulled?)
     }
 
     fn tell(
@@ -281,6 +268,19 @@ impl Pull {
     }
 }
 
+fn fetch(
+    app: &App,
+    hub: &Hub,
+    listing: &hub::Listing,
+    selection: &hub::Selection,
+    trust: Trust,
+) -> anyhow::Result<Pulled> {
+    let progress = app.output.transfer("pulling", 0);
+    let pulled = hub.pull_listing(listing, selection, trust, &|event| hear(&progress, &event));
+    progress.finish();
+    Ok(pulled?)
+}
+
 /// Passes what is in the store already through the gate.
 fn judged(app: &App, pulled: &Pulled) -> anyhow::Result<(Decision, Known)> {
     let located = Located {
@@ -290,7 +290,7 @@ fn judged(app: &App, pulled: &Pulled) -> anyhow::Result<(Decision, Known)> {
         pulled: Some(Box::new(pulled.clone())),
         remote: None,
     };
-    let known = Known::of(app, &located, Reach::Here)?;
+    let known = Known::of(app, &located, Reach::Here);
     Ok((gate::pass(app, Gate::Pull, &known)?, known))
 }
 

@@ -100,7 +100,7 @@ impl Command for Show {
 
     fn run(self, app: &App) -> anyhow::Result<()> {
         let located = named::locate_or_headers(app, &self.model)?;
-        let known = Known::of(app, &located, Reach::Hub)?;
+        let known = Known::of(app, &located, Reach::Hub);
         let report = self.report(app, &located, &known);
         if self.json {
             app.output.json(&report)

@@ -55,8 +55,7 @@ fn path(app: &App, id: &str) -> Option<PathBuf> {
     let lower = id.to_ascii_lowercase();
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '+' };
     let readable: String = lower.chars().take(80).map(plain).collect();
-    let hash: String =
-        Sha256::digest(lower.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let hash = crate::house::hex(&Sha256::digest(lower.as_bytes())[..6]);
     let home = app.settings.home().ok()?;
     Some(home.join("facts").join(format!("{readable}.{hash}.json")))
 }

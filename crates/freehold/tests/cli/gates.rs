@@ -101,7 +101,7 @@ fn the_log_shows_when_it_was_changed_or_cut() {
     let log = fs::read_to_string(&path).unwrap();
     fs::write(&path, log.replacen("\"ada\"", "\"eve\"", 1)).unwrap();
     room.run(&["audit", "verify"]).refused(3, &["audit log, line 1"]);
-    let cut: String = log.lines().take(2).map(|line| format!("{line}\n")).collect();
+    let cut: String = log.split_inclusive('\n').take(2).collect();
     fs::write(&path, cut).unwrap();
     room.run(&["audit", "verify"]).refused(3, &["cut off"]);
     // A log that does not fit takes nothing more, and then nothing is pulled under a policy.

@@ -12,6 +12,9 @@ use crate::{
 
 const NAME: &str = "org/tiny-GGUF:F32";
 
+/// Variables and arguments of a command.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+
 /// The calls about sockets that a command makes; `None` where nothing can be traced here.
 fn sockets(room: &Room, environment: &[(&str, &str)], arguments: &[&str]) -> Option<Vec<String>> {
     let trace = room.path("trace");
@@ -48,7 +51,7 @@ fn no_socket_is_opened_however_offline_is_said() {
         None => return println!("skipped: no strace here, or it may not trace"),
     }
     room.hub.forget();
-    let cases: [(&[(&str, &str)], &[&str]); 14] = [
+    let cases: [Case<'_>; 14] = [
         (&[], &["--offline", "pull", NAME]),
         (&[("HF_HUB_OFFLINE", "1")], &["pull", NAME]),
         (&[("FREEHOLD_OFFLINE", "1")], &["pull", "org/not-here"]),
