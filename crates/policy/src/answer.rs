@@ -91,6 +91,26 @@ pub struct Quote {
 }
 
 impl Quote {
+    /// Where a licence says something: a clause of it, and what was read for a field of its data file.
+    pub(crate) fn of(
+        effective: &Effective,
+        licences: &Licences,
+        id: &str,
+        field: &str,
+        clause: Option<&String>,
+    ) -> Self {
+        let licence = licences.get(id);
+        let carries = effective.parts.iter().filter(|part| part.resolution.licence == id);
+        Self {
+            source: licence.source_of(field),
+            known_by: licence.read.means(),
+            name: licence.name,
+            licence: licence.id,
+            clause: clause.cloned(),
+            models: carries.map(|part| part.model.clone()).collect(),
+        }
+    }
+
     /// On one line: `Llama 3.1 Community License, section 2 (meta-llama/llama-models …)`.
     pub fn line(&self) -> String {
         let clause = self.clause.as_ref().map_or(String::new(), |clause| format!(", {clause}"));
@@ -157,18 +177,8 @@ impl Asked<'_> {
         draft.done(question, ruling)
     }
 
-    /// The quote of a licence for a field.
     fn quote(&self, id: &str, field: &str, clause: Option<&String>) -> Quote {
-        let licence = self.licences.get(id);
-        let carries = self.effective.parts.iter().filter(|part| part.resolution.licence == id);
-        Quote {
-            source: licence.source_of(field),
-            known_by: licence.read.means(),
-            name: licence.name,
-            licence: licence.id,
-            clause: clause.cloned(),
-            models: carries.map(|part| part.model.clone()).collect(),
-        }
+        Quote::of(self.effective, self.licences, id, field, clause)
     }
 
     /// Quotes every licence whose answer to something is the one that decided.

@@ -252,6 +252,24 @@ fn a_name_without_a_file_stays_unknown_with_a_hint() {
 }
 
 #[test]
+fn names_that_moved_are_read_as_they_stand_now() {
+    let named =
+        |name: &str| alone(&model("a/b", json!({"license": "other", "license_name": name})));
+    assert_eq!(named("sai-nc-community").own().unwrap().resolution.licence, "stability-community");
+    let eva = named("eva-llama3.3");
+    assert_eq!(eva.own().unwrap().resolution.licence, Licences::UNKNOWN);
+    assert!(eva.findings[0].says.contains("clause added"));
+}
+
+#[test]
+fn an_unknown_name_beside_a_known_one_is_told() {
+    let found =
+        alone(&model("a/b", json!({"license": "apache-2.0", "license_name": "my-very-own-1.0"})));
+    assert_eq!(found.own().unwrap().resolution.licence, "apache-2.0");
+    assert_eq!(kinds(&found), [FindingKind::NameUnknown]);
+}
+
+#[test]
 fn a_converted_file_carries_what_it_was_converted_from() {
     let gguf = GgufFacts::new([(
         "general.source.repo_url",

@@ -1,27 +1,7 @@
 //! What has to be done, at which gate. More licences or a further gate only add.
 
 use super::{Ask, Gate, Obligation, ObligationKind};
-use crate::{Clause, Effective, Known, Licences, Quote, Said};
-
-/// Where something is written.
-pub(super) fn quote(
-    effective: &Effective,
-    licences: &Licences,
-    id: &str,
-    field: &str,
-    clause: Option<&String>,
-) -> Quote {
-    let licence = licences.get(id);
-    let carries = effective.parts.iter().filter(|part| part.resolution.licence == id);
-    Quote {
-        source: licence.source_of(field),
-        known_by: licence.read.means(),
-        name: licence.name,
-        licence: licence.id,
-        clause: clause.cloned(),
-        models: carries.map(|part| part.model.clone()).collect(),
-    }
-}
+use crate::{Clause, Known, Licences, Quote, Said};
 
 /// The duties that arise at a gate. Pulling a model alone obliges to nothing; its terms do once it is used.
 pub(super) fn of(ask: &Ask<'_>, licences: &Licences) -> Vec<Obligation> {
@@ -34,7 +14,7 @@ pub(super) fn of(ask: &Ask<'_>, licences: &Licences) -> Vec<Obligation> {
     let mut all = Vec::new();
     let mut add =
         |kind, id: &str, field, clause: Option<&String>, says: String, text: Option<String>| {
-            let quote = quote(ask.effective, licences, id, field, clause);
+            let quote = Quote::of(ask.effective, licences, id, field, clause);
             all.push(Obligation { kind, says: crate::plain::sentence(&says), text, quote });
         };
     let name = |id: &str| licences.get(id).name;

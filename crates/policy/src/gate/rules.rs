@@ -6,7 +6,7 @@ mod origin;
 mod purpose;
 
 use super::{Ask, Policy, Reason, Verdict};
-use crate::Licences;
+use crate::{Licences, Quote};
 
 /// One rule.
 type Rule = fn(&Asked<'_>) -> Vec<Reason>;
@@ -63,7 +63,7 @@ impl Asked<'_> {
         clause: Option<&String>,
         says: impl AsRef<str>,
     ) -> Reason {
-        let quote = super::duties::quote(self.ask.effective, self.licences, id, field, clause);
+        let quote = Quote::of(self.ask.effective, self.licences, id, field, clause);
         Reason::new(rule, verdict, says).of(id, quote)
     }
 }

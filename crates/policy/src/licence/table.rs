@@ -115,6 +115,29 @@ impl Licences {
         ours.or_else(scancode)
             .map(|licence| licence.id.clone())
             .or_else(|| osi_spdx(name).map(|spdx| format!("spdx:{spdx}")))
+            .or_else(|| self.by_expression(name))
+    }
+
+    /// By a plain SPDX expression: of `A OR B` one may choose, so the freest known one counts; of
+    /// `A AND B` the strictest, and all have to be known. Brackets inside are not followed.
+    fn by_expression(&self, text: &str) -> Option<String> {
+        let text = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(text);
+        if text.contains(['(', ')']) || text.len() > 500 {
+            return None;
+        }
+        let class = |id: &String| self.get(id).class;
+        let (either, all) = (text.contains(" OR "), text.contains(" AND "));
+        match (either, all) {
+            (true, false) => {
+                text.split(" OR ").filter_map(|part| self.by_license(part)).min_by_key(class)
+            }
+            (false, true) => {
+                let parts: Option<Vec<String>> =
+                    text.split(" AND ").map(|part| self.by_license(part)).collect();
+                parts?.into_iter().max_by_key(class)
+            }
+            _ => None,
+        }
     }
 
     /// By a card's `license_name`.
@@ -277,6 +300,11 @@ mod tests {
         assert_eq!(all.by_license("llama3.1").as_deref(), Some("llama-3.1-community"));
         assert_eq!(all.by_license("Apache-2.0").as_deref(), Some("apache-2.0"));
         assert_eq!(all.by_license("gpl-3.0").as_deref(), Some("spdx:GPL-3.0"));
+        assert_eq!(all.by_license("MIT OR Apache-2.0").as_deref(), Some("mit"));
+        assert_eq!(all.by_license("(CC-BY-NC-4.0 OR MIT)").as_deref(), Some("mit"));
+        assert_eq!(all.by_license("MIT AND CC-BY-NC-4.0").as_deref(), Some("cc-by-nc-4.0"));
+        assert_eq!(all.by_license("MIT AND Strange-1.0"), None);
+        assert_eq!(all.by_license("(MIT OR (A AND B))"), None);
         assert_eq!(all.by_license("other"), None);
         assert_eq!(all.by_license_name("qwen-research").as_deref(), Some("qwen-research"));
         assert_eq!(all.by_link("https://ai.google.dev/gemma/terms").as_deref(), Some("gemma-tou"));

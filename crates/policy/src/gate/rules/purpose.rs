@@ -236,13 +236,8 @@ fn teaching(asked: &Asked<'_>, teacher: &crate::Effective) -> Vec<Reason> {
                 (Verdict::Deny, format!("{who} forbids that its outputs train other models{note}"))
             }
         };
-        let quote = crate::gate::duties::quote(
-            teacher,
-            asked.licences,
-            id,
-            "outputs",
-            outputs.clause.as_ref(),
-        );
+        let quote =
+            crate::Quote::of(teacher, asked.licences, id, "outputs", outputs.clause.as_ref());
         reasons.push(Reason::new("licence.outputs", verdict, says).of(id, quote));
     }
     reasons
