@@ -106,15 +106,13 @@ impl Intake {
 
     /// Checks a request and takes it in, if there is a place for it.
     pub(crate) fn take(&self, mut request: Request) -> Result<Sequence, Error> {
-        let mut sampler = self.sampler(&request)?;
+        let sampler = self.sampler(&request)?;
         let place = self.place(request.tenant)?;
         if request.prompt.len() >= self.context
             && let Overflow::Shift { keep } = request.overflow
         {
             shift(&mut request.prompt, keep, self.context);
         }
-        // Penalties look back over the prompt too.
-        sampler.prompt(&request.prompt);
         let id = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
         let rope_length = request.prompt.len();
         let domain = Domain {

@@ -70,6 +70,8 @@ impl Scheduler {
             sequence.outcome = Some(Outcome::Failed(error));
         }
         if sequence.place.take().is_some() {
+            // Penalties look back over the prompt too. Not before, so that those who wait stay small.
+            sequence.sampler.prompt(&sequence.ids);
             let queued = now.saturating_duration_since(sequence.entered);
             let cached = sequence.usage.cached_tokens;
             events.push(Event::Started { request: sequence.id, queued, cached });
