@@ -10,8 +10,8 @@ import { highlight } from './highlight.js';
 const TAGS = new Set(
   'p h1 h2 h3 h4 h5 h6 ul ol li blockquote hr br em strong del code a span table thead tbody tr th td'.split(' '),
 );
-// A message stands under the page's own two levels of headings.
-const LEVEL = { h1: 'h3', h2: 'h4', h3: 'h5', h4: 'h6', h5: 'h6', h6: 'h6' };
+// A message stands under the page's own two levels of headings; most answers begin with the second of Markdown's.
+const LEVEL = { h1: 'h3', h2: 'h3', h3: 'h4', h4: 'h5', h5: 'h6', h6: 'h6' };
 const CLASSES = new Set('math picture host task todo done center right'.split(' '));
 
 /** Shows a text that may still grow inside `root`; elements already there are kept wherever they still fit. */
@@ -80,6 +80,7 @@ export class Rendered {
     if (!TAGS.has(node.tag)) return document.createTextNode('');
     const element = document.createElement(LEVEL[node.tag] ?? node.tag);
     if (CLASSES.has(node.cls)) element.className = node.cls;
+    if (node.tag === 'h1') element.className = 'title-line';
     if (node.tag === 'ol' && Number.isInteger(node.start)) element.start = node.start;
     if (node.tag === 'a') {
       element.href = node.href;

@@ -88,7 +88,7 @@ export const ATTACKS = [
 
 /** What may come out of a text: elements, and of each the attributes. */
 export const ALLOWED = {
-  p: [], h3: [], h4: [], h5: [], h6: [], ul: [], ol: ['start'], li: ['class'], blockquote: [], hr: [], br: [], em: [],
+  p: [], h3: ['class'], h4: [], h5: [], h6: [], ul: [], ol: ['start'], li: ['class'], blockquote: [], hr: [], br: [], em: [],
   strong: [], del: [], code: ['class'], span: ['class'], table: [], thead: [], tbody: [], tr: [],
   th: ['class'], td: ['class'], a: ['href', 'rel', 'target', 'title', 'class', 'referrerpolicy'],
   div: ['class', 'tabindex', 'role', 'aria-label'], pre: ['tabindex', 'role', 'aria-label'],

@@ -105,7 +105,11 @@ async function chat(request, response, body, { pace, seen }) {
   const words = text.match(/\s*\S+/g);
   for (const [i, word] of words.entries()) {
     if (gone) return;
-    if (mode === 'cut' && i === 25) return response.destroy();
+    if (mode === 'cut' && i === 25) {
+      // What was sent is to have arrived: a reset connection drops what nobody has read yet.
+      await sleep(500);
+      return response.destroy();
+    }
     if (mode === 'fail' && i === 10) return response.end(`data: ${JSON.stringify({ error: { message: 'the worker stopped', type: 'server_error', code: 500 } })}\n\n`);
     delta({ content: word });
     written++;
