@@ -170,8 +170,10 @@ impl Books {
 
     /// Closes them; resolves when the record is on disk, where records are kept.
     async fn close(&mut self, outcome: &'static str) {
-        if let Some(written) = self.settle(outcome) {
-            drop(written.await);
+        let Some(written) = self.settle(outcome) else { return };
+        if written.await.is_err() {
+            // The disk is full, or the file gone: the answer is given, and somebody must know.
+            self.state.log().server("usage record not written", &self.record.request);
         }
     }
 

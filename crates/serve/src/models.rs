@@ -92,8 +92,8 @@ impl Models {
         }
         let mut names: Vec<&str> = sources.iter().map(|source| &source.name[..]).collect();
         names.sort_unstable();
-        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(Error::Models(format!("two models are called {:?}", twice[0])));
+        if let Some([twice, _]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Error::Models(format!("two models are called {:?}", twice)));
         }
         if let (Some(budget), Some(source)) = (
             keeping.budget,

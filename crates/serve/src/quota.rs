@@ -103,13 +103,14 @@ impl Quotas {
 
     /// Gives back what was not used, where its window still runs.
     pub(crate) fn settle(&self, charge: Charge, used: usize) {
-        let Some(key) = &charge.key else { return };
-        let back = charge.tokens.saturating_sub(used as u64);
-        if let Some(windows) = self.windows().get_mut(key) {
-            if windows.minute == charge.minute {
+        let Charge { key, tokens, minute, day } = charge;
+        let Some(key) = key else { return };
+        let back = tokens.saturating_sub(used as u64);
+        if let Some(windows) = self.windows().get_mut(&key) {
+            if windows.minute == minute {
                 windows.tokens = windows.tokens.saturating_sub(back);
             }
-            if windows.day == charge.day {
+            if windows.day == day {
                 windows.day_tokens = windows.day_tokens.saturating_sub(back);
             }
         }

@@ -4,19 +4,21 @@ import anthropic
 from common import BASE, MODEL, PARAMETERS, run
 
 client = anthropic.Anthropic(base_url=BASE, api_key="none", max_retries=0)
+# This client has no argument for it; the field is the API's.
+COLD = {"extra_body": {"temperature": 0}}
 SAY = [{"role": "user", "content": "What is open-weight AI?"}]
 TOOL = {"name": "get_weather", "description": "The weather in a city", "input_schema": PARAMETERS}
 
 
 def whole():
-    answer = client.messages.create(model=MODEL, max_tokens=60, messages=SAY, temperature=0, system="Be kind.")
+    answer = client.messages.create(model=MODEL, max_tokens=60, messages=SAY, system="Be kind.", **COLD)
     assert answer.content[0].type == "text" and answer.content[0].text
     assert answer.usage.input_tokens > 0 and answer.usage.output_tokens > 0
 
 
 def streamed():
-    whole = client.messages.create(model=MODEL, max_tokens=60, messages=SAY, temperature=0)
-    with client.messages.stream(model=MODEL, max_tokens=60, messages=SAY, temperature=0) as stream:
+    whole = client.messages.create(model=MODEL, max_tokens=60, messages=SAY, **COLD)
+    with client.messages.stream(model=MODEL, max_tokens=60, messages=SAY, **COLD) as stream:
         text = "".join(stream.text_stream)
         final = stream.get_final_message()
     assert text == whole.content[0].text == final.content[0].text
@@ -24,7 +26,7 @@ def streamed():
 
 
 def tools():
-    ask = {"model": MODEL, "max_tokens": 100, "temperature": 0, "tools": [TOOL], "tool_choice": {"type": "any"}}
+    ask = {"model": MODEL, "max_tokens": 100, **COLD, "tools": [TOOL], "tool_choice": {"type": "any"}}
     question = {"role": "user", "content": "What is the weather in Rome?"}
     answer = client.messages.create(messages=[question], **ask)
     call = next(block for block in answer.content if block.type == "tool_use")
@@ -48,7 +50,7 @@ def counted():
 def errors():
     for more, kind in [
         ({"model": "none"}, anthropic.NotFoundError),
-        ({"temperature": -1}, anthropic.BadRequestError),
+        ({"extra_body": {"temperature": -1}}, anthropic.BadRequestError),
         ({"extra_body": {"made_up": 1}}, anthropic.BadRequestError),
         ({"messages": [{"role": "user", "content": "x " * 5000}]}, anthropic.BadRequestError),
     ]:

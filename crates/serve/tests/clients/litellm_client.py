@@ -1,6 +1,9 @@
 """litellm, unmodified, by its OpenAI-compatible provider."""
 
 import json
+import os
+
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 import litellm
 from common import BASE, MODEL, TOOL, run

@@ -45,7 +45,8 @@ def helper_stream():
 
 def seeds():
     ask = lambda seed: client.chat.completions.create(
-        model=MODEL, messages=SAY, seed=seed, temperature=1.5, max_tokens=20, n=2
+        model=MODEL, messages=SAY, seed=seed, temperature=2, top_p=1, max_tokens=20, n=2,
+        extra_body={"min_p": 0, "top_k": 0},
     )
     texts = lambda answer: [choice.message.content for choice in answer.choices]
     first, again, other = texts(ask(1)), texts(ask(1)), texts(ask(2))
@@ -146,6 +147,23 @@ def completions():
     assert isinstance(text, str)
 
 
+def responses():
+    whole = client.responses.create(model=MODEL, input="What is open-weight AI?", temperature=0)
+    assert whole.output_text and whole.status in ("completed", "incomplete")
+    with client.responses.stream(model=MODEL, input="What is open-weight AI?", temperature=0) as stream:
+        text = "".join(event.delta for event in stream if event.type == "response.output_text.delta")
+        final = stream.get_final_response()
+    assert text == whole.output_text == final.output_text
+    tool = {"type": "function", "name": "get_weather", "parameters": TOOL["function"]["parameters"], "strict": True}
+    question = "What is the weather in Rome?"
+    called = client.responses.create(model=MODEL, input=question, tools=[tool], tool_choice="required", temperature=0)
+    call = next(item for item in called.output if item.type == "function_call")
+    assert "city" in json.loads(call.arguments)
+    items = [{"role": "user", "content": question}, *called.output,
+             {"type": "function_call_output", "call_id": call.call_id, "output": "sunny"}]
+    assert client.responses.create(model=MODEL, input=items, tools=[tool], max_output_tokens=30).output
+
+
 def errors():
     for more, kind, param in [
         ({"model": "none"}, openai.NotFoundError, "model"),
@@ -172,4 +190,4 @@ def cancelled():
     assert client.chat.completions.create(model=MODEL, messages=SAY, max_tokens=2).choices
 
 
-run([models, whole, streamed, helper_stream, seeds, logprobs, tools, tools_streamed, schema, parsed, completions, errors, cancelled])
+run([models, whole, streamed, helper_stream, seeds, logprobs, tools, tools_streamed, schema, parsed, completions, responses, errors, cancelled])

@@ -248,3 +248,86 @@ fn other_families_get_errors_in_their_own_shape_from_the_gate_too() {
     let chat = raw(served.address, &request("POST", "/api/chat", &evil, Some("{}")));
     assert!(chat.status == 421 && chat.json()["error"].is_string());
 }
+
+fn responses(served: &Served, more: Value) -> Reply {
+    let mut body = json!({"model": "scripted", "input": "Hi"});
+    for (name, value) in more.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    post(served.address, "/v1/responses", &body)
+}
+
+fn flat_tool() -> Value {
+    json!([{"type": "function", "name": "get_weather", "parameters": {
+        "type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": false}}])
+}
+
+#[test]
+fn responses_whole_and_streamed_tell_the_same() {
+    let served = Served::saying(&format!("<think>\nhm\n</think>\n\nLook.\n{CALL}"));
+    let reply = responses(&served, json!({"tools": flat_tool(), "instructions": "Be kind."}));
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    let body = reply.json();
+    assert_eq!((&body["status"], &body["store"]), (&json!("completed"), &json!(false)));
+    let kinds = |body: &Value| -> Vec<String> {
+        body["output"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["type"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(kinds(&body), ["reasoning", "message", "function_call"]);
+    assert_eq!(body["output"][1]["content"][0]["text"], "Look.");
+    assert_eq!(body["output"][2]["name"], "get_weather");
+    let streamed = responses(&served, json!({"tools": flat_tool(), "stream": true}));
+    let events = named(&streamed);
+    assert_eq!(events[0].0, "response.created");
+    let (name, last) = events.last().unwrap();
+    assert_eq!(name, "response.completed");
+    assert_eq!(kinds(&last["response"]), kinds(&body));
+    for (number, (name, data)) in events.iter().enumerate() {
+        assert_eq!((&data["type"], &data["sequence_number"]), (&json!(name), &json!(number)));
+    }
+    let arguments: String = events
+        .iter()
+        .filter(|(name, _)| name == "response.function_call_arguments.delta")
+        .map(|(_, data)| data["delta"].as_str().unwrap())
+        .collect();
+    assert_eq!(serde_json::from_str::<Value>(&arguments).unwrap(), json!({"city": "Rome"}));
+    let ends = ["response.completed", "response.incomplete", "response.failed"];
+    assert_eq!(events.iter().filter(|(name, _)| ends.contains(&&name[..])).count(), 1);
+}
+
+#[test]
+fn responses_take_items_and_refuse_what_would_need_a_memory() {
+    let served = Served::saying("It is sunny.");
+    let input = json!([
+        {"role": "user", "content": [{"type": "input_text", "text": "Weather?"}]},
+        {"type": "reasoning", "id": "rs_1", "summary": [], "content": [{"type": "reasoning_text", "text": "hm"}]},
+        {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "get_weather", "arguments": "{\"city\": \"Rome\"}", "status": "completed"},
+        {"type": "function_call_output", "call_id": "c1", "output": "sunny"},
+    ]);
+    let body = responses(&served, json!({"input": input, "tools": flat_tool()})).json();
+    assert_eq!(body["output"][0]["content"][0]["text"], "It is sunny.", "{body}");
+    let cut = responses(&served, json!({"max_output_tokens": 5})).json();
+    assert_eq!(
+        (&cut["status"], &cut["incomplete_details"]["reason"]),
+        (&json!("incomplete"), &json!("max_output_tokens"))
+    );
+    let format =
+        json!({"text": {"format": {"type": "json_schema", "name": "x", "schema": {"enum": [7]}}}});
+    assert_eq!(responses(&served, format).json()["output"][0]["content"][0]["text"], "7");
+    for (more, param) in [
+        (json!({"store": true}), "store"),
+        (json!({"previous_response_id": "resp_1"}), "previous_response_id"),
+        (json!({"tools": [{"type": "web_search"}]}), "tools[0].type"),
+        (json!({"input": []}), "input"),
+        (json!({"input": [{"type": "item_reference", "id": "x"}]}), "input[0].type"),
+        (json!({"made_up": 1}), "made_up"),
+        (json!({"input": "x".repeat(30_000)}), "input"),
+    ] {
+        let reply = responses(&served, more.clone());
+        assert_eq!((reply.status, &reply.param()[..]), (400, param), "{more}: {}", reply.body);
+    }
+}

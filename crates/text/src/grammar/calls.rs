@@ -191,32 +191,31 @@ impl Calls {
                 }
             }
         };
-        let mut lark = format!("start: {start}\n{lead}");
+        let mut rules = vec![format!("start: {start}\n{lead}")];
         if matches!(self.opening, Opening::AtOnce { .. }) {
-            lark += &format!("call: {open} body\n");
+            rules.push(format!("call: {open} body"));
         }
         let close = pieces(notation.close, special);
+        rules.push(match notation.shape {
+            Shape::List { .. } => {
+                let more = "(GAP? \",\" GAP? one)*";
+                format!("body: GAP? \"[\" GAP? one {more} GAP? \"]\" GAP? {close}")
+            }
+            Shape::Object { .. } if close.is_empty() => "body: GAP? one".to_owned(),
+            Shape::Object { .. } => format!("body: GAP? one GAP? {close}"),
+            Shape::Named { .. } => format!("body: one {close}"),
+        });
         let one = |at: usize| format!("call_{at}");
         let any = (0..self.tools.len()).map(one).collect::<Vec<_>>().join(" | ");
-        lark += &match notation.shape {
-            Shape::List { .. } => {
-                format!(
-                    "body: GAP? \"[\" GAP? one (GAP? \",\" GAP? one)* GAP? \"]\" GAP? {close}\n"
-                )
-            }
-            Shape::Object { .. } if close.is_empty() => "body: GAP? one\n".to_owned(),
-            Shape::Object { .. } => format!("body: GAP? one GAP? {close}\n"),
-            Shape::Named { .. } => format!("body: one {close}\n"),
-        };
-        lark += &format!("one: {any}\n");
+        rules.push(format!("one: {any}"));
         for (at, tool) in self.tools.iter().enumerate() {
-            lark += &format!("call_{at}: {}\n", written(&notation.shape, tool, at, special));
-            lark += &format!("arguments_{at}: %json {}\n", arguments(tool)?);
+            rules.push(format!("call_{at}: {}", written(&notation.shape, tool, at, special)));
+            rules.push(format!("arguments_{at}: %json {}", arguments(tool)?));
         }
-        if lark.contains("GAP") {
-            lark += "GAP: /[ \\n]{1,8}/\n";
+        if rules.iter().any(|rule| rule.contains("GAP")) {
+            rules.push("GAP: /[ \\n]{1,8}/".to_owned());
         }
-        Ok(lark)
+        Ok(rules.join("\n") + "\n")
     }
 }
 

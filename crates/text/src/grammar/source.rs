@@ -87,6 +87,23 @@ fn depth(value: &Json) -> usize {
     deepest
 }
 
+/// Keywords whose value is a schema, a list of schemas, schemas by name.
+const SCHEMA: [&str; 10] = [
+    "additionalProperties",
+    "items",
+    "contains",
+    "not",
+    "if",
+    "then",
+    "else",
+    "propertyNames",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+];
+const LIST: [&str; 5] = ["allOf", "anyOf", "oneOf", "prefixItems", "items"];
+const NAMED: [&str; 5] =
+    ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"];
+
 /// Goes through schemas where schemas stand, not through the values they hold.
 fn walk(schema: &mut Json) -> Result<(), GrammarError> {
     let Json::Object(map) = schema else { return Ok(()) };
@@ -102,21 +119,6 @@ fn walk(schema: &mut Json) -> Result<(), GrammarError> {
     if let Some(Json::String(pattern)) = map.get_mut("pattern") {
         *pattern = formats::spaced(pattern);
     }
-    const SCHEMA: [&str; 10] = [
-        "additionalProperties",
-        "items",
-        "contains",
-        "not",
-        "if",
-        "then",
-        "else",
-        "propertyNames",
-        "unevaluatedItems",
-        "unevaluatedProperties",
-    ];
-    const LIST: [&str; 5] = ["allOf", "anyOf", "oneOf", "prefixItems", "items"];
-    const NAMED: [&str; 5] =
-        ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"];
     for (key, value) in map.iter_mut() {
         let key = key.as_str();
         match value {

@@ -105,10 +105,10 @@ impl Teller {
                 match told.what {
                     What::Text(text) => feed.data(&self.line(&text, "", vec![], false)).await?,
                     What::Reasoning(text) => {
-                        feed.data(&self.line("", &text, vec![], false)).await?
+                        feed.data(&self.line("", &text, vec![], false)).await?;
                     }
                     What::CallStart { index, name, .. } => {
-                        drop(calls.insert(index, (name, String::new())))
+                        calls.insert(index, (name, String::new()));
                     }
                     What::CallArguments { index, delta } => {
                         if let Some((_, arguments)) = calls.get_mut(&index) {

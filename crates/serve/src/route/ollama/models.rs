@@ -13,7 +13,7 @@ use crate::{
     fault::{Family, json_response},
     field::{Field, Kind, honoured, neutral},
     gate::Access,
-    key::Scope,
+    key::{Scope, hex},
     model::Model,
     models::Listed,
 };
@@ -115,13 +115,12 @@ fn shown(model: &Model) -> Json {
 fn told(listed: &Listed<'_>) -> Json {
     let about = listed.about;
     let digest = Sha256::digest(format!("{}:{}", listed.name, about.bytes).as_bytes());
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     json!({
         "name": listed.name,
         "model": listed.name,
         "modified_at": question::time(listed.created),
         "size": about.bytes,
-        "digest": digest,
+        "digest": hex(&digest),
         "details": details(&about.architecture, &about.format, about.parameters),
     })
 }

@@ -123,6 +123,10 @@ pub(crate) fn chat(fields: &mut Fields, model: &Model) -> Result<Chat, Fault> {
     Ok(Chat { messages, tools, documents, arguments, ending, ..Chat::default() })
 }
 
+/// Fields of a message that we read ourselves.
+const KNOWN: [&str; 7] =
+    ["role", "content", "reasoning", "reasoning_content", "tool_calls", "tool_call_id", "name"];
+
 /// One message: only text, only fields that the template or we understand.
 fn message(at: usize, value: Json, template: &ChatTemplate) -> Result<Message, Fault> {
     let path = format!("messages[{at}]");
@@ -131,8 +135,6 @@ fn message(at: usize, value: Json, template: &ChatTemplate) -> Result<Message, F
     if role.is_empty() || role.len() > 64 {
         return Err(Fault::field(object.path("role"), "the role is empty or too long"));
     }
-    const KNOWN: [&str; 7] =
-        ["role", "content", "reasoning", "reasoning_content", "tool_calls", "tool_call_id", "name"];
     for (name, value) in object.map() {
         let asks_nothing = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
         if !KNOWN.contains(&name.as_str())

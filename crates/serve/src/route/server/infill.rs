@@ -91,7 +91,9 @@ fn handle(call: Call) -> Handling {
                 let file = Object::new(format!("input_extra[{at}]"), file)?;
                 file.only(&["text", "filename", "time"])?;
                 let name = file.text("filename")?.unwrap_or_default();
-                before += &format!("{name}\n{}\n\n", file.needed("text")?);
+                for part in [name, "\n", file.needed("text")?, "\n\n"] {
+                    before.push_str(part);
+                }
             }
         }
         before += fields.text("input_prefix").unwrap_or_default();
