@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use policy::{Answer, Effective, Licences, Ruling, answers};
+use policy::{Answer, Effective, Licences, Question, Ruling, answers};
 use serde_json::json;
 
 use super::Command;
@@ -94,14 +94,25 @@ fn origin(effective: &Effective, licences: &Licences, colours: Colours, long: bo
     lines.join("\n")
 }
 
-fn question(answer: &Answer, colours: Colours, long: bool) -> String {
-    let mark = match answer.ruling {
+/// The answer in a word, to a question that can be answered in one.
+pub(super) fn mark(answer: &Answer, colours: Colours) -> Option<String> {
+    if !matches!(answer.question, Question::Sell | Question::Train | Question::Share) {
+        return None;
+    }
+    Some(match answer.ruling {
         Ruling::Yes => colours.green("yes"),
         Ruling::Conditional => colours.yellow("on conditions"),
         Ruling::Unknown => colours.yellow("not known"),
         Ruling::No => colours.red("no"),
-    };
-    let mut lines = vec![format!("{} {mark}", colours.bold(answer.question.text()))];
+    })
+}
+
+fn question(answer: &Answer, colours: Colours, long: bool) -> String {
+    let asked = colours.bold(answer.question.text());
+    let mut lines = vec![match mark(answer, colours) {
+        Some(mark) => format!("{asked} {mark}"),
+        None => asked,
+    }];
     lines.extend(answer.says.iter().map(|says| format!("  {says}")));
     lines.extend(answer.for_you.iter().map(|says| format!("  for you: {says}")));
     if long {

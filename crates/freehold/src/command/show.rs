@@ -6,10 +6,10 @@ use clap::Args;
 use engine::ModelFile;
 use hub::{WeightSet, weight_sets};
 use machine::Bytes;
-use policy::{Answer, Licences, Ruling, answers};
+use policy::{Answer, Licences, answers};
 use serde::Serialize;
 
-use super::{Command, plan};
+use super::{Command, licence, plan};
 use crate::{
     gate,
     known::{Known, Reach},
@@ -180,14 +180,15 @@ impl Show {
     }
 }
 
-/// The first words of a card: headings, pictures and markup left out.
+/// The first words of a card, up to its second heading; pictures and markup are left out.
 fn beginning(body: &str) -> String {
     let is_text = |line: &&str| {
         let markup = ["#", "<", "!", "[", "|", "```", "---", "***", "- ["];
         !line.is_empty() && !markup.iter().any(|start| line.starts_with(start))
     };
-    let lines = body.lines().map(str::trim).filter(is_text).take(CARD_LINES);
-    lines.map(policy::shown).collect::<Vec<_>>().join("\n")
+    let lines = body.lines().map(str::trim).skip_while(|line| !is_text(line));
+    let first = lines.take_while(|line| !line.starts_with('#')).filter(is_text).take(CARD_LINES);
+    first.map(policy::shown).collect::<Vec<_>>().join("\n")
 }
 
 fn page(report: &Report, colours: Colours) -> String {
@@ -239,13 +240,8 @@ fn heading(report: &Report, colours: Colours) -> String {
 fn terms(report: &Report, colours: Colours) -> String {
     let mut lines = vec![format!("licence   {}", report.licence)];
     for answer in &report.answers {
-        let mark = match answer.ruling {
-            Ruling::Yes => colours.green("yes"),
-            Ruling::Conditional => colours.yellow("on conditions"),
-            Ruling::Unknown => colours.yellow("not known"),
-            Ruling::No => colours.red("no"),
-        };
-        lines.push(format!("          {} {mark}", answer.question.text()));
+        let (question, mark) = (answer.question.text(), licence::mark(answer, colours));
+        lines.push(format!("          {question} {}", mark.unwrap_or_else(|| short(answer))));
     }
     for finding in &report.findings {
         lines.push(colours.yellow(&format!("          {}: {}", finding.model, finding.says)));
@@ -261,6 +257,11 @@ fn terms(report: &Report, colours: Colours) -> String {
     ));
     lines.push(format!("policy    {}", report.decision.summary()));
     lines.join("\n")
+}
+
+/// The first sentence of an answer.
+fn short(answer: &Answer) -> String {
+    answer.says.first().cloned().unwrap_or_default()
 }
 
 fn quantizations(report: &Report, colours: Colours) -> String {
@@ -281,9 +282,10 @@ fn files(report: &Report, colours: Colours) -> String {
     };
     let mut table = Table::new([(heading, Align::Left), ("size", Align::Right)]);
     for file in &report.files {
-        table.row([policy::shown(&file.path), Bytes(file.bytes).to_string()]);
+        let size = if file.bytes > 0 { Bytes(file.bytes).to_string() } else { String::new() };
+        table.row([policy::shown(&file.path), size]);
     }
-    if report.files.len() > 1 {
+    if report.files.len() > 1 && total > 0 {
         table.row(["all".to_owned(), Bytes(total).to_string()]);
     }
     table.render(colours)
