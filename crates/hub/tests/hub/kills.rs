@@ -1,8 +1,8 @@
 //! Kills at random moments: the store opens every time, the pull ends, and no byte comes twice beyond
 //! what was in flight. (H8)
 //!
-//! Measured on 2026-11-21 (two busy cores): 200 kills over 5 pulls of 500 MB; the store opened every
-//! time, every pull ended with the right hashes, and 82 MB were sent twice, 0.4 MB a kill: what four
+//! Measured on 2026-11-21 (two busy cores): 200 kills over 6 pulls of 500 MB; the store opened every
+//! time, every pull ended with the right hashes, and 29 MB were sent twice, 0.15 MB a kill: what the
 //! connections had in flight, counted where it is sent.
 
 use std::{
