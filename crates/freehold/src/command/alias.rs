@@ -18,7 +18,7 @@ pub(crate) struct Alias {
     /// The short name [default: list all]
     #[arg(id = "alias")]
     name: Option<String>,
-    /// What it stands for: org/model[:quantization][@revision]
+    /// What it stands for: org/model, org/model:quantization, org/model@revision
     model: Option<String>,
     /// Take the short name away
     #[arg(long, requires = "alias", conflicts_with = "model")]

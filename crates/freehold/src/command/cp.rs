@@ -13,7 +13,7 @@ use crate::{error::failed, named, program::App};
 /// Arguments of `freehold cp`.
 #[derive(Args)]
 pub(crate) struct Cp {
-    /// The model: org/model[@revision] or an alias
+    /// The model: org/model or org/model@revision or an alias
     name: String,
     /// Where to: a folder of plain files
     to: PathBuf,

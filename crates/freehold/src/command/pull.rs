@@ -25,7 +25,7 @@ const LOCK: &str = "freehold.lock";
 #[derive(Args)]
 #[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(crate) struct Pull {
-    /// org/model[:quantization][@revision], an alias, ollama:model, oci://host/model or https://…#sha256=…; with --locked all
+    /// org/model, org/model:quantization, org/model@revision, an alias, ollama:model, oci://host/model or https://…#sha256=…; with --locked all
     /// that is locked when none is named
     name: Option<String>,
     /// The quantization or variant, where there are several

@@ -15,7 +15,7 @@ use crate::{
 /// Arguments of `freehold rm`.
 #[derive(Args)]
 pub(crate) struct Rm {
-    /// The model, or one commit or branch of it: org/model[@revision]
+    /// The model, or one commit or branch of it: org/model or org/model@revision
     #[arg(required_unless_present = "unused")]
     name: Option<String>,
     /// Remove what no model uses instead: leftovers and interrupted downloads

@@ -27,7 +27,7 @@ const CARD_LINES: usize = 8;
 /// Arguments of `freehold show`.
 #[derive(Args)]
 pub(crate) struct Show {
-    /// A model here or on the hub: org/model[:quantization][@revision], an alias, a path
+    /// A model here or on the hub: org/model, org/model:quantization, org/model@revision, an alias, a path
     model: PathBuf,
     /// Tokens each user's conversation may have, for the plan
     #[arg(long, value_name = "N")]

@@ -15,7 +15,7 @@ use crate::{
 /// Arguments of `freehold verify`.
 #[derive(Args)]
 pub(crate) struct Verify {
-    /// The model: org/model[@revision] or an alias [default: all that are here]
+    /// The model: org/model or org/model@revision or an alias [default: all that are here]
     name: Option<String>,
     /// Hash every byte again, also of files that have not changed since they were hashed
     #[arg(long)]
