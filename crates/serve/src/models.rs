@@ -93,7 +93,7 @@ impl Models {
         let mut names: Vec<&str> = sources.iter().map(|source| &source.name[..]).collect();
         names.sort_unstable();
         if let Some([twice, _]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(Error::Models(format!("two models are called {:?}", twice)));
+            return Err(Error::Models(format!("two models are called {twice:?}")));
         }
         if let (Some(budget), Some(source)) = (
             keeping.budget,

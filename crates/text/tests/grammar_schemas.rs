@@ -1,5 +1,6 @@
 //! Every case of the JSON Schema Test Suite and of the shared accept-reject sets: no output outside
 //! the schema, ever. What is refused is refused as a whole; what is let through is right.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may")]
 
 use serde_json::Value;
 use text::{

@@ -20,8 +20,8 @@ pub(crate) const FILE: &str = "keys.sqlite";
 #[derive(Args, Clone)]
 pub(crate) struct Keys {
     /// The file of keys [default: keys.sqlite under FREEHOLD_HOME]
-    #[arg(long, value_name = "FILE", global = true)]
-    keys: Option<PathBuf>,
+    #[arg(long = "keys", value_name = "FILE", global = true)]
+    file: Option<PathBuf>,
     /// Print JSON
     #[arg(long, global = true)]
     json: bool,
@@ -79,7 +79,7 @@ impl Command for Keys {
     ];
 
     fn run(self, app: &App) -> anyhow::Result<()> {
-        let path = match &self.keys {
+        let path = match &self.file {
             Some(path) => path.clone(),
             None => app.settings.home()?.join(FILE),
         };

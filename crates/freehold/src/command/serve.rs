@@ -128,9 +128,10 @@ enum Logs {
 impl Command for Serve {
     const NAME: &'static str = "serve";
     const ABOUT: &'static str = "Serve models to many people, by the APIs clients already speak";
-    const DETAILS: &'static str = "POST /v1/chat/completions, /v1/completions, /tokenize, /detokenize, /apply-template; GET /v1/models, \
-        /v1/compat (what each route honours, field by field), /openapi.json, /props, /metrics, /health, /livez, /ready, /version. \
-        A field that is not honoured is refused by name.\n\n\
+    const DETAILS: &'static str = "OpenAI: POST /v1/chat/completions, /v1/completions, /v1/responses, GET /v1/models. Anthropic: POST /v1/messages, \
+        /v1/messages/count_tokens. Ollama: /api/chat, /api/generate, /api/tags, /api/show, /api/ps. Editors: /infill, /props, \
+        /tokenize, /detokenize, /apply-template. GET /v1/compat tells what each route honours, field by field; /openapi.json \
+        describes them; /metrics, /health, /livez and /ready are for operators. A field that is not honoured is refused by name.\n\n\
         On this machine no key is needed. An address that others can reach needs one: freehold key create. \
         Ctrl-C or SIGTERM: readiness fails first, answers under way are finished, then the port closes; a second one ends at once.";
     const EXAMPLES: &'static [&'static str] = &[
@@ -215,7 +216,7 @@ fn size(option: &str, text: &str) -> anyhow::Result<Bytes> {
     let parsed = units.iter().find_map(|(unit, shift)| {
         let number: f64 = text.strip_suffix(unit)?.trim().parse().ok()?;
         let bytes = number * f64::from(1_u32 << shift);
-        (bytes >= 1.0 && bytes < 1e18).then_some(Bytes(bytes as u64))
+        (1.0..1e18).contains(&bytes).then_some(Bytes(bytes as u64))
     });
     parsed.ok_or_else(|| usage(format!("{option} is {text:?}, expected a size as 8GiB or 512MiB")))
 }

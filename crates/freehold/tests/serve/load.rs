@@ -28,7 +28,7 @@ fn body(n: usize) -> Value {
         "max_tokens": 8 + n % 25,
         "n": 1 + n % 2,
     });
-    if n % 3 == 0 {
+    if n.is_multiple_of(3) {
         body["guided_regex"] = json!("[a-z ]{5,60}\\.");
     }
     body

@@ -118,11 +118,13 @@ def schema():
 
 
 def parsed():
-    from pydantic import BaseModel
+    from typing import Annotated
+
+    from pydantic import BaseModel, Field
 
     class Person(BaseModel):
-        name: str
-        age: int
+        name: Annotated[str, Field(max_length=12)]
+        age: Annotated[int, Field(ge=0, le=150)]
 
     answer = client.chat.completions.parse(
         model=MODEL,
@@ -131,8 +133,7 @@ def parsed():
         temperature=0,
         max_tokens=300,
     )
-    if answer.choices[0].finish_reason == "stop":
-        assert isinstance(answer.choices[0].message.parsed, Person)
+    assert isinstance(answer.choices[0].message.parsed, Person)
 
 
 def completions():

@@ -58,7 +58,7 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
 /// Reads an answer to the end of the connection.
 pub(crate) fn read(stream: &mut TcpStream) -> Reply {
     let mut bytes = vec![];
-    let mut buffer = [0; 1 << 16];
+    let mut buffer = vec![0; 1 << 16];
     loop {
         match stream.read(&mut buffer) {
             Ok(0) | Err(_) => break,
