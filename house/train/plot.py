@@ -40,7 +40,7 @@ def main(log, selection, out):
     right.set_ylim(0, 1.05)
     right.set_ylabel("validation score, learning rate")
     lines = left.get_lines() + right.get_lines()
-    left.legend(lines, [x.get_label() for x in lines], loc="center right", fontsize=8, frameon=False)
+    left.legend(lines, [x.get_label() for x in lines], loc="lower left", bbox_to_anchor=(0.03, 0.02), fontsize=8, frameon=False)
     figure.tight_layout()
     figure.savefig(out, metadata={"Date": None})
 

@@ -4,7 +4,8 @@
 
 Reads RUN/selection.json for the chosen checkpoint and RELEASE/perplexity.json (perplexity.py). Writes
 RELEASE/evaluation.json, RELEASE/EVALUATION.md, the table of RELEASE/MODEL_CARD.md (between its two marks) and
-RELEASE/recipe.json. Run it once, after the choice: the test split has no part in it.
+RELEASE/recipe.json. The test split has no part in the choice, and is asked once: where evaluation.json already speaks of
+these weights, only the pages are written anew.
 """
 
 import hashlib
@@ -77,6 +78,29 @@ def between_marks(path, lines):
         f.write(head + MARKS[0] + "\n".join(lines) + "\n" + MARKS[1] + rest.split(MARKS[1])[1])
 
 
+def examined(model, weights, build, corpus, run, per_skill):
+    """What evaluation.json holds of these weights: read where it stands, else asked of the model, once."""
+    found, digest = os.path.join(os.path.dirname(weights), "evaluation.json"), sha256(weights)
+    if os.path.exists(found):
+        with open(found) as f:
+            out = json.load(f)
+        if out["weights"]["sha256"] == digest:
+            return out
+    results = examine_parallel(released(model, weights), Tokenizer.from_file(os.path.join(build, "tokenizer.json")), read(os.path.join(corpus, "test.jsonl"), per_skill))
+    table = tally(results)
+    out = {"split": "test", "weights": {"file": os.path.basename(weights), "sha256": digest}, "sampling": "greedy, at most 220 tokens",
+           "mean_of_headlines": round(headline({k: v for k, v in table.items() if k not in UNSEEN}), 4), "skills": {}}
+    for skill, metrics in sorted(table.items()):
+        out["skills"][skill] = {}
+        for metric, (r, n) in metrics.items():
+            low, high = score.wilson(r, n)
+            out["skills"][skill][metric] = {"right": r, "count": n, "share": round(r / n, 4), "interval": [round(low, 4), round(high, 4)]}
+    with open(os.path.join(run, "test-answers.jsonl"), "w") as f:
+        for line, text, marks in results:
+            f.write(json.dumps({"id": line["id"], "asked": line["messages"][-1]["content"], "answer": text, "reference": line["answer"], "marks": marks}, ensure_ascii=False) + "\n")
+    return out
+
+
 def main(run, build, corpus, release, per_skill=250):
     torch.set_num_threads(1)
     with open(os.path.join(run, "selection.json")) as f:
@@ -84,16 +108,11 @@ def main(run, build, corpus, release, per_skill=250):
     checkpoint = os.path.join(run, chosen["chosen"])
     model, state = load(checkpoint)
     weights = os.path.join(release, "freehold-house-q8_0.gguf")
-    results = examine_parallel(released(model, weights), Tokenizer.from_file(os.path.join(build, "tokenizer.json")), read(os.path.join(corpus, "test.jsonl"), per_skill))
-    table = tally(results)
-    mean = headline({k: v for k, v in table.items() if k not in UNSEEN})
-    out = {"split": "test", "weights": {"file": os.path.basename(weights), "sha256": sha256(weights)}, "sampling": "greedy, at most 220 tokens",
-           "mean_of_headlines": round(mean, 4), "skills": {}}
-    for skill, metrics in sorted(table.items()):
-        out["skills"][skill] = {}
-        for metric, (r, n) in metrics.items():
-            low, high = score.wilson(r, n)
-            out["skills"][skill][metric] = {"right": r, "count": n, "share": round(r / n, 4), "interval": [round(low, 4), round(high, 4)]}
+    out = examined(model, weights, build, corpus, run, per_skill)
+    mean = out["mean_of_headlines"]
+    with open(os.path.join(release, "evaluation.json"), "w") as f:
+        json.dump(out, f, indent=1)
+        f.write("\n")
     rows = figures(out["skills"])
     md = ["# Evaluation on the test split\n", "Greedy answers of the released Q8_0 file; rules: [EVAL.md](../data/EVAL.md). Shares with their 95 % Wilson interval.",
           f"The last rows, `{'`, `'.join(UNSEEN)}`, ask for what training left out on purpose and are no part of the mean.\n", *rows,
@@ -104,15 +123,10 @@ def main(run, build, corpus, release, per_skill=250):
             p = json.load(f)
         md += ["## Perplexity of the formats\n", *perplexities(p), ""]
         rows += ["", *perplexities(p)]
-    between_marks(os.path.join(release, "MODEL_CARD.md"), rows)
-    with open(os.path.join(release, "evaluation.json"), "w") as f:
-        json.dump(out, f, indent=1)
-        f.write("\n")
+    if os.path.exists(os.path.join(release, "MODEL_CARD.md")):
+        between_marks(os.path.join(release, "MODEL_CARD.md"), rows)
     with open(os.path.join(release, "EVALUATION.md"), "w") as f:
         f.write("\n".join(md))
-    with open(os.path.join(run, "test-answers.jsonl"), "w") as f:
-        for line, text, marks in results:
-            f.write(json.dumps({"id": line["id"], "asked": line["messages"][-1]["content"], "answer": text, "reference": line["answer"], "marks": marks}, ensure_ascii=False) + "\n")
     with open(os.path.join(corpus, "sha256.json")) as f:
         hashes = json.load(f)
     with open(os.path.join(run, "log.jsonl")) as f:
