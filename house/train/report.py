@@ -61,11 +61,14 @@ def figures(skills):
 
 def perplexities(p):
     """The table of the formats, as Markdown lines."""
-    md = [f"Through Freehold, on the assistant's words of {p['conversations']} test conversations ({p['tokens']} tokens); all matrices in the one format.", "",
-          "| file | bytes | perplexity | loss | more than the one before (± standard error of the pairs) |", "|---|---|---|---|---|"]
+    md = [f"Through Freehold, on the assistant's words of {p['conversations']} test conversations ({p['tokens']} tokens); all matrices in the one format.",
+          f"Divergence is that of the file's predictions from the first file's, in nats a token, on {p['divergence_conversations']} of them:",
+          "perplexity may fall where a rounding makes a wrong certainty milder, divergence can only grow.", "",
+          "| file | bytes | perplexity | loss | more than the one before (± standard error of the pairs) | divergence |", "|---|---|---|---|---|---|"]
     for row in p["files"]:
         gap = "{:+.5f} ± {:.5f}".format(*row["more_than_before"]) if "more_than_before" in row else ""
-        md.append(f"| {row['file']} | {row['bytes']} | {row['perplexity']:.4f} | {row['loss']:.5f} ± {row['loss_error']:.5f} | {gap} |")
+        apart = "{:.5f} ± {:.5f}".format(*row["divergence"]) if "divergence" in row else ""
+        md.append(f"| {row['file']} | {row['bytes']} | {row['perplexity']:.4f} | {row['loss']:.5f} ± {row['loss_error']:.5f} | {gap} | {apart} |")
     return md
 
 
