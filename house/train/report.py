@@ -63,7 +63,7 @@ def perplexities(p):
     """The table of the formats, as Markdown lines."""
     md = [f"Through Freehold, on the assistant's words of {p['conversations']} test conversations ({p['tokens']} tokens); all matrices in the one format.",
           f"Divergence is that of the file's predictions from the first file's, in nats a token, on {p['divergence_conversations']} of them:",
-          "perplexity may fall where a rounding makes a wrong certainty milder, divergence can only grow.", "",
+          "perplexity may fall where a rounding makes a wrong certainty milder; divergence counts every departure.", "",
           "| file | bytes | perplexity | loss | more than the one before (± standard error of the pairs) | divergence |", "|---|---|---|---|---|---|"]
     for row in p["files"]:
         gap = "{:+.5f} ± {:.5f}".format(*row["more_than_before"]) if "more_than_before" in row else ""
