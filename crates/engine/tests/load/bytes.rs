@@ -141,7 +141,9 @@ fn bytes_do_not_depend_on_who_guesses() {
         let mut engine = engine.with_draft(draft).unwrap();
         let got = busy(&mut engine, &requests, 3);
         compare("drafted", &requests, &got, &expected);
-        assert!(engine.metrics().drafted > 0);
+        // Whether guessing pays is measured while running, so only the one that always guesses must have.
+        let always = matches!(speculation, Speculation::DraftAlways { .. });
+        assert!(!always || engine.metrics().drafted > 0);
     }
 }
 
