@@ -1,6 +1,6 @@
 //! `huggingface_hub`, the client everybody else uses, and this one: one cache, either way.
 //!
-//! `FREEHOLD_TEST_PYTHON` names an interpreter that has the package; `.ci/run` installs one. Without it
+//! `FREEHOLD_TEST_HUB_PYTHON` names an interpreter that has the package; `.ci/run` installs one. Without it
 //! these tests say that they skip.
 
 use std::{
@@ -15,9 +15,9 @@ use crate::common::{CARD, Room, gguf, name, safetensors};
 
 #[expect(clippy::print_stderr, reason = "a skipped test must say so")]
 fn python() -> Option<String> {
-    let python = env::var("FREEHOLD_TEST_PYTHON").ok();
+    let python = env::var("FREEHOLD_TEST_HUB_PYTHON").ok();
     if python.is_none() {
-        eprintln!("skipped: FREEHOLD_TEST_PYTHON names no interpreter with huggingface_hub");
+        eprintln!("skipped: FREEHOLD_TEST_HUB_PYTHON names no interpreter with huggingface_hub");
     }
     python
 }
